@@ -1,0 +1,151 @@
+"""Who answers, and what was answered."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from annotate.models.checks import append_only, choice_check, not_blank
+from annotate.models.prompts import Prompt
+from annotate.models.runs import SelectionRun
+
+
+class Engine(models.TextChoices):
+    """What makes a candidate's completions."""
+
+    TRANSFORMERS = "transformers", "transformers"
+    IMPORTED = "imported", _("imported: made elsewhere")
+
+
+class PromptFormat(models.TextChoices):
+    """How messages become the text that the model reads."""
+
+    CHAT_TEMPLATE = "chat_template", _("the tokenizer's own chat template")
+    LLAMA2 = "llama2", "Llama 2 (Shisa 7B)"
+    SWALLOW = "swallow", "Swallow-MS"
+    RINNA = "rinna", "rinna"
+    CHATML = "chatml", "ChatML"
+    ALPACA_JA = "alpaca-ja", "Alpaca (ja)"
+    ALPACA_EN = "alpaca-en", "Alpaca (en)"
+
+
+class Origin(models.TextChoices):
+    """How a candidate's weights came to be."""
+
+    BASE = "base", _("base model")
+    SFT = "sft", _("supervised fine-tuning")
+    DPO = "dpo", "DPO"
+    MERGE = "merge", _("merge")
+    IMPORTED = "imported", _("imported")
+
+
+class Candidate(models.Model):
+    """A model at a revision, with its prompt format and its sampling."""
+
+    Engine = Engine
+    PromptFormat = PromptFormat
+    Origin = Origin
+
+    run = models.ForeignKey(SelectionRun, on_delete=models.PROTECT, related_name="candidates")
+    name = models.CharField(max_length=200)
+    model = models.CharField(
+        max_length=500, blank=True, help_text=_("A folder, or an id on a hub.")
+    )
+    revision = models.CharField(max_length=100, blank=True)
+    engine = models.CharField(max_length=16, choices=Engine.choices, default=Engine.IMPORTED)
+    prompt_format = models.CharField(
+        max_length=16, choices=PromptFormat.choices, default=PromptFormat.CHAT_TEMPLATE
+    )
+    sampling = models.JSONField(default=dict, blank=True)
+    stop = ArrayField(models.TextField(), default=list, blank=True)
+    tokenizer = models.JSONField(
+        default=dict, blank=True, help_text=_("Options such as use_fast or add_special_tokens.")
+    )
+    licence = models.CharField(max_length=100, blank=True)
+    parents = models.ManyToManyField("self", symmetrical=False, related_name="children", blank=True)
+    origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.IMPORTED)
+    training_run = models.ForeignKey(
+        "TrainingRun",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="candidates",
+        help_text=_("The training run whose checkpoint this is."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["run", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "name"], name="candidate_name_unique_in_run"),
+            not_blank("candidate", "name"),
+            choice_check("candidate", "engine", Engine),
+            choice_check("candidate", "prompt_format", PromptFormat),
+            choice_check("candidate", "origin", Origin),
+            models.CheckConstraint(
+                name="candidate_engine_has_a_model",
+                condition=models.Q(engine=Engine.IMPORTED) | ~models.Q(model=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FinishReason(models.TextChoices):
+    """Why a completion ended."""
+
+    STOP = "stop", _("it ended by itself")
+    LENGTH = "length", _("it was cut at the length limit")
+
+
+class CompletionQuerySet(models.QuerySet["Completion"]):
+    """Completions as services ask for them."""
+
+    def of_run(self, run: SelectionRun) -> "CompletionQuerySet":
+        """Keep those of the run's candidates."""
+        return self.filter(candidate__run=run)
+
+
+class Completion(models.Model):
+    """What a candidate answered: one reply for each turn of the prompt. Never changed."""
+
+    FinishReason = FinishReason
+
+    candidate = models.ForeignKey(
+        Candidate, on_delete=models.PROTECT, related_name="completions", db_index=False
+    )
+    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="completions")
+    sample = models.PositiveSmallIntegerField(default=0)
+    replies = ArrayField(models.TextField(blank=True))
+    finish_reason = models.CharField(max_length=16, choices=FinishReason.choices, blank=True)
+    seed = models.BigIntegerField(null=True, blank=True)
+    prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
+    completion_tokens = models.PositiveIntegerField(null=True, blank=True)
+    engine_version = models.CharField(max_length=100, blank=True)
+    rendered_prompt_sha256 = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CompletionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["candidate", "prompt", "sample"], name="completion_sample_unique"
+            ),
+            # Lets a comparison point at a completion together with its candidate and prompt, so
+            # that the database itself refuses a comparison across prompts.
+            models.UniqueConstraint(
+                fields=["id", "candidate", "prompt"], name="completion_identity"
+            ),
+            models.CheckConstraint(
+                name="completion_has_a_reply", condition=models.Q(replies__len__gte=1)
+            ),
+            models.CheckConstraint(
+                name="completion_finish_reason_known",
+                condition=models.Q(finish_reason__in=["", *FinishReason.values]),
+            ),
+        ]
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.candidate}: {self.prompt.key} #{self.sample}"

@@ -1,0 +1,177 @@
+"""Every setting of Kurabe, read from the environment; docs/deploy.md lists them with defaults.
+
+A secret `NAME` can also be given as `NAME_FILE`, the path of a file that holds it.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env_str(name: str, default: str = "") -> str:
+    """Read `name`, or the file that `name_FILE` names."""
+    if path := os.environ.get(f"{name}_FILE"):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return os.environ.get(name, default)
+
+
+def env_bool(name: str, *, default: bool) -> bool:
+    """Read `name` as True or False, and refuse everything else."""
+    text = os.environ.get(name, str(default))
+    if text not in ("True", "False"):
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be True or False")
+    return text == "True"
+
+
+def env_list(name: str, default: list[str]) -> list[str]:
+    """Read `name` as a list of words between commas."""
+    text = os.environ.get(name)
+    return default if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def secret_key(home: Path) -> str:
+    """Read the secret key, or make one on the first start and keep it under `home`."""
+    if key := env_str("SECRET_KEY"):
+        return key
+    path = home / "secret_key"
+    try:
+        # "x" refuses to write over a key that another process has just made.
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text(encoding="utf-8")
+
+
+KURABE_HOME = Path(os.environ.get("KURABE_HOME") or BASE_DIR / "var").resolve()
+KURABE_HOME.mkdir(parents=True, exist_ok=True)
+
+SECRET_KEY = secret_key(KURABE_HOME)
+DEBUG = env_bool("DEBUG", default=False)
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", [])
+
+INSTALLED_APPS = [
+    "annotate",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "pgtrigger",
+    "procrastinate.contrib.django",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "annotate.urls"
+WSGI_APPLICATION = "annotate.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+            ],
+        },
+    },
+]
+
+
+def databases(home: Path) -> dict[str, Any]:
+    """Use the PostgreSQL that `DATABASE_URL` names; with none, one embedded under `home`."""
+    if url := env_str("DATABASE_URL"):
+        database = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+        if database["ENGINE"] != "django.db.backends.postgresql":
+            raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://")
+        return {"default": dict(database)}
+    return {
+        "default": {
+            "ENGINE": "annotate.postgres",
+            "NAME": "kurabe",
+            "USER": "postgres",
+            "CONN_MAX_AGE": 600,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {"pgdata": str(home / "postgres")},
+        }
+    }
+
+
+DATABASES = databases(KURABE_HOME)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "annotate.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ja", "日本語")]
+LOCALE_PATHS = [BASE_DIR / "annotate" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
+
+STATIC_URL = "static/"
+STATIC_ROOT = KURABE_HOME / "static"
+# Serve straight from the source folders, so that no collectstatic stands between setup and start.
+WHITENOISE_USE_FINDERS = True
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+# Over plain http, as on a laptop, a secure cookie would never come back: switch on behind TLS.
+HTTPS_ONLY = env_bool("HTTPS_ONLY", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
+
+# How long a comparison stays with the volunteer it was drawn for before another may get it.
+LEASE_S = int(os.environ.get("LEASE_S", "1800"))

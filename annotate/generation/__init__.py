@@ -1,0 +1,1 @@
+"""Text in, text out: prompt formats, sampling, engines and reply metrics; knows no Django."""

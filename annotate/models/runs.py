@@ -29,7 +29,7 @@ class SelectionRun(models.Model):
     prompt_sets = models.ManyToManyField(PromptSet, related_name="runs")
     samples_per_prompt = models.PositiveSmallIntegerField(default=1)
     seed = models.BigIntegerField(
-        default=0, help_text=_("Every random draw of the run follows from it.")
+        default=0, help_text=_("The seed of every completion follows from it.")
     )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(

@@ -100,7 +100,8 @@ class Comparison(models.Model):
             ),
             models.CheckConstraint(
                 name="comparison_side_a_known",
-                condition=models.Q(side_a__in=Side.values)
+                # The null is named, for a check that comes to null lets the row pass.
+                condition=models.Q(side_a__isnull=False, side_a__in=Side.values)
                 | models.Q(side_a__isnull=True, import_key__isnull=False),
             ),
             models.CheckConstraint(

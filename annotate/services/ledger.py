@@ -1,0 +1,46 @@
+"""The numbers of the vote ledger, and cut-offs in it.
+
+Whoever writes votes holds the run's lock in share; whoever takes a cut-off holds it alone for the
+moment in which it draws its number. So every vote below a cut-off is committed by then and every
+later one gets a higher number, and what stood at the cut-off can be read again at any time.
+"""
+
+from django.db import connection, transaction
+from django.db.utils import OperationalError
+
+from annotate.models import SelectionRun
+from annotate.services.errors import LedgerBusy
+
+LOCK_CLASS = 7301  # any number that no other advisory lock of this database uses
+CUTOFF_TIMEOUT_MS = 5_000
+
+
+def hold_ledger(*, run_id: int) -> None:
+    """Announce, until the transaction ends, that votes of the run are being written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK_CLASS, run_id])
+
+
+def next_number() -> int:
+    """Draw the next number of the ledger."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('annotate_vote', 'id'))")
+        return int(cursor.fetchone()[0])
+
+
+def take_cutoff(*, run: SelectionRun) -> int:
+    """Draw a number that parts the run's votes for ever into earlier and later ones.
+
+    Raises:
+        LedgerBusy: somebody has been writing votes of the run for five seconds.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {CUTOFF_TIMEOUT_MS}")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, run.pk])
+            number = next_number()
+            cursor.execute("SET LOCAL lock_timeout = DEFAULT")
+            return number
+    except OperationalError as error:
+        message = f"votes of run {run.slug} are being imported; try again when that is done"
+        raise LedgerBusy(message) from error

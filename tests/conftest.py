@@ -1,0 +1,38 @@
+"""What all tests share: an embedded PostgreSQL of their own, and small things to put in it."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Before Django reads its settings: tests never touch the home of the checkout they stand in. A
+# short path, since the server's socket lies under it; kept, since starting takes seconds.
+os.environ.setdefault(
+    "KURABE_HOME", str(Path(tempfile.gettempdir()) / f"kurabe-tests-{os.getuid()}")
+)
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs a GPU where there is none."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch  # noqa: PLC0415  takes seconds, and only GPU tests need it here
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Give the folder of real data that `KURABE_REAL_DATA` names, by default ../shared/data."""
+    folder = Path(os.environ.get("KURABE_REAL_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set KURABE_REAL_DATA")
+    return folder

@@ -1,0 +1,104 @@
+"""Small rows of every table, each with only what a test says of it."""
+
+import itertools
+from typing import Any
+
+from django.utils import timezone
+
+from annotate.models import (
+    Annotator,
+    Candidate,
+    Comparison,
+    Completion,
+    Prompt,
+    PromptSet,
+    Round,
+    SelectionRun,
+    User,
+    Vote,
+)
+
+_count = itertools.count(1)
+
+
+def make_user(role: str = "volunteer", **fields: Any) -> User:
+    """Make an account whose password is `password`."""
+    fields = {"username": f"{role}-{next(_count)}", "password": "password"} | fields
+    return User.objects.create_user(role=role, **fields)
+
+
+def make_annotator(**fields: Any) -> Annotator:
+    """Make a person who votes."""
+    return Annotator.objects.create(
+        **{"kind": Annotator.Kind.PERSON, "name": f"annotator {next(_count)}"} | fields
+    )
+
+
+def make_prompt(prompt_set: PromptSet, **fields: Any) -> Prompt:
+    """Make an English prompt of one turn."""
+    number = next(_count)
+    return Prompt.objects.create(
+        prompt_set=prompt_set,
+        **{"key": f"p{number}", "turns": [f"Question {number}?"], "language": "en"} | fields,
+    )
+
+
+def make_run(**fields: Any) -> SelectionRun:
+    """Make a run with an empty prompt set of its own."""
+    number = next(_count)
+    run = SelectionRun.objects.create(**{"slug": f"run-{number}"} | fields)
+    run.prompt_sets.add(PromptSet.objects.create(slug=f"set-{number}"))
+    return run
+
+
+def make_candidate(run: SelectionRun, **fields: Any) -> Candidate:
+    """Make a candidate whose completions come from elsewhere."""
+    return Candidate.objects.create(run=run, **{"name": f"candidate {next(_count)}"} | fields)
+
+
+def make_completion(candidate: Candidate, prompt: Prompt, **fields: Any) -> Completion:
+    """Make a completion that no other equals."""
+    fields = {"replies": [f"Reply {next(_count)}." for _turn in prompt.turns]} | fields
+    return Completion.objects.create(candidate=candidate, prompt=prompt, **fields)
+
+
+def make_open_round(
+    *, n_candidates: int = 2, n_prompts: int = 3, n_samples: int = 1, **fields: Any
+) -> Round:
+    """Make a run whose first round is open: every candidate has answered every prompt."""
+    run = make_run(state=SelectionRun.State.VOTING)
+    prompt_set = run.prompt_sets.get()
+    prompts = [make_prompt(prompt_set) for _prompt in range(n_prompts)]
+    round_ = Round.objects.create(run=run, number=1, opened_at=timezone.now(), **fields)
+    for _candidate in range(n_candidates):
+        candidate = make_candidate(run)
+        round_.candidates.add(candidate)
+        for prompt, sample in itertools.product(prompts, range(n_samples)):
+            make_completion(candidate, prompt, sample=sample)
+    return round_
+
+
+def make_comparison(
+    first: Completion, second: Completion, *, round_: Round, annotator: Annotator, **fields: Any
+) -> Comparison:
+    """Draw two completions for an annotator; which is a follows from the candidates' ids."""
+    a, b = sorted((first, second), key=lambda completion: completion.candidate_id)
+    return Comparison.objects.create(
+        round=round_,
+        annotator=annotator,
+        prompt=a.prompt,
+        completion_a=a,
+        completion_b=b,
+        candidate_a=a.candidate,
+        candidate_b=b.candidate,
+        **{"side_a": "left", "lease_expires_at": timezone.now()} | fields,
+    )
+
+
+def make_vote(comparison: Comparison, outcome: str = "a", **fields: Any) -> Vote:
+    """Cast a vote on a comparison."""
+    now = timezone.now()
+    Comparison.objects.filter(pk=comparison.pk).update(answered_at=now)
+    return Vote.objects.create(
+        comparison=comparison, outcome=outcome, **{"created_at": now} | fields
+    )

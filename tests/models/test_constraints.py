@@ -1,0 +1,253 @@
+"""Each named constraint and trigger, broken once."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, models, transaction
+from django.db.utils import ProgrammingError
+from django.utils import timezone
+
+from annotate.models import (
+    Annotator,
+    Candidate,
+    Comparison,
+    Completion,
+    PreferenceDataset,
+    Prompt,
+    PromptSet,
+    Ranking,
+    Round,
+    SelectionRun,
+    TrainingMetric,
+    TrainingRun,
+    User,
+    Vote,
+)
+from tests import factories as make
+
+pytestmark = pytest.mark.django_db
+
+
+def refuses(constraint: str) -> pytest.RaisesExc[IntegrityError]:
+    """Expect the database to refuse by the constraint of this name."""
+    return pytest.raises(IntegrityError, match=f'"{constraint}"')
+
+
+def make_dataset() -> PreferenceDataset:
+    return PreferenceDataset.objects.create(
+        run=make.make_run(), cutoff=1, filters={}, counts={}, n_pairs=1, path="x", sha256="0" * 64
+    )
+
+
+def make_training(**fields: object) -> TrainingRun:
+    dataset = make_dataset()
+    base = make.make_candidate(dataset.run)
+    return TrainingRun.objects.create(
+        **{"dataset": dataset, "base": base, "child_name": "child", "config": {}} | fields
+    )
+
+
+def drawn(**fields: object) -> Comparison:
+    """Draw a comparison of two candidates on one prompt."""
+    round_ = make.make_open_round(n_prompts=1)
+    first, second = Completion.objects.filter(candidate__run=round_.run)
+    return make.make_comparison(
+        first, second, round_=round_, annotator=make.make_annotator(), **fields
+    )
+
+
+SIMPLE = {
+    "user_role_known": lambda: make.make_user("emperor"),
+    "user_admin_is_superuser": lambda: User.objects.create(username="x", is_superuser=True),
+    "annotator_kind_known": lambda: make.make_annotator(kind="ghost"),
+    "annotator_name_not_blank": lambda: make.make_annotator(name=""),
+    "annotator_name_unique_in_source": lambda: [
+        make.make_annotator(name="twice") for _time in range(2)
+    ],
+    "promptset_slug_not_blank": lambda: PromptSet.objects.create(slug=""),
+    "prompt_key_unique_in_set": lambda: [
+        make.make_prompt(PromptSet.objects.get_or_create(slug="s")[0], key="k") for _ in range(2)
+    ],
+    "prompt_key_not_blank": lambda: make.make_prompt(PromptSet.objects.create(slug="s"), key=""),
+    "prompt_has_a_turn": lambda: make.make_prompt(PromptSet.objects.create(slug="s"), turns=[]),
+    "prompt_language_is_a_tag": lambda: make.make_prompt(
+        PromptSet.objects.create(slug="s"), language="Japanese"
+    ),
+    "run_state_known": lambda: make.make_run(state="lost"),
+    "run_slug_not_blank": lambda: make.make_run(slug=""),
+    "run_samples_at_least_one": lambda: make.make_run(samples_per_prompt=0),
+    "round_prompt_scope_known": lambda: make.make_open_round(prompt_scope="some"),
+    "round_number_from_one": lambda: Round.objects.create(run=make.make_run(), number=0),
+    "round_number_unique_in_run": lambda: [
+        Round.objects.create(
+            run=SelectionRun.objects.get_or_create(slug="r")[0],
+            number=1,
+            opened_at=timezone.now(),
+            closed_at=timezone.now() + timedelta(seconds=1),
+        )
+        for _time in range(2)
+    ],
+    "round_one_unclosed_in_run": lambda: [
+        Round.objects.create(run=SelectionRun.objects.get_or_create(slug="r")[0], number=number)
+        for number in (1, 2)
+    ],
+    "round_opened_before_closed": lambda: Round.objects.create(
+        run=make.make_run(), number=1, closed_at=timezone.now()
+    ),
+    "candidate_name_unique_in_run": lambda: [
+        make.make_candidate(SelectionRun.objects.get_or_create(slug="r")[0], name="n")
+        for _time in range(2)
+    ],
+    "candidate_name_not_blank": lambda: make.make_candidate(make.make_run(), name=""),
+    "candidate_engine_known": lambda: make.make_candidate(
+        make.make_run(), engine="steam", model="m"
+    ),
+    "candidate_prompt_format_known": lambda: make.make_candidate(
+        make.make_run(), prompt_format="telegram"
+    ),
+    "candidate_origin_known": lambda: make.make_candidate(make.make_run(), origin="mars"),
+    "candidate_engine_has_a_model": lambda: make.make_candidate(
+        make.make_run(), engine=Candidate.Engine.TRANSFORMERS
+    ),
+    "completion_sample_unique": lambda: [
+        make.make_completion(Candidate.objects.get(), Prompt.objects.get())
+        for _run in [make.make_open_round(n_candidates=1, n_prompts=1)]
+    ],
+    "completion_has_a_reply": lambda: make.make_completion(
+        make.make_candidate(make.make_run()),
+        make.make_prompt(PromptSet.objects.create(slug="s")),
+        replies=[],
+    ),
+    "completion_finish_reason_known": lambda: make.make_completion(
+        make.make_candidate(make.make_run()),
+        make.make_prompt(PromptSet.objects.create(slug="s")),
+        finish_reason="bored",
+    ),
+    "comparison_side_a_known": lambda: drawn(side_a=None),
+    "comparison_drawn_here_has_a_lease": lambda: drawn(lease_expires_at=None),
+    "vote_outcome_known": lambda: make.make_vote(drawn(), "left"),
+    "vote_stands_once": lambda: [make.make_vote(c) for c in [drawn()] for _time in range(2)],
+    "vote_withdrawal_whole": lambda: make.make_vote(drawn(), withdrawn_number=10**9),
+    "dataset_sha256_whole": lambda: PreferenceDataset.objects.create(
+        run=make.make_run(), cutoff=1, filters={}, counts={}, n_pairs=1, path="x", sha256="abc"
+    ),
+    "training_state_known": lambda: make_training(state="dreaming"),
+    "training_child_name_not_blank": lambda: make_training(child_name=""),
+    "training_failure_said": lambda: make_training(state=TrainingRun.State.FAILED),
+    "metric_step_unique": lambda: [
+        TrainingMetric.objects.create(training_run=run, step=1, values={})
+        for run in [make_training()]
+        for _time in range(2)
+    ],
+}
+
+
+@pytest.mark.parametrize("constraint", SIMPLE)
+def test_constraint_refuses(constraint: str) -> None:
+    with refuses(constraint), transaction.atomic():
+        SIMPLE[constraint]()
+
+
+def test_comparison_candidates_in_order_refuses_the_other_order() -> None:
+    comparison = drawn()
+    a, b = comparison.completion_a, comparison.completion_b
+    with refuses("comparison_candidates_in_order"), transaction.atomic():
+        Comparison.objects.filter(pk=comparison.pk).update(
+            completion_a=b, candidate_a=b.candidate, completion_b=a, candidate_b=a.candidate
+        )
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_comparison_completion_matches_refuses_another_prompt(side: str) -> None:
+    comparison = drawn()
+    other = make.make_prompt(comparison.prompt.prompt_set)
+    completion = make.make_completion(getattr(comparison, f"candidate_{side}"), other)
+    with refuses(f"comparison_completion_{side}_matches"), transaction.atomic():
+        Comparison.objects.filter(pk=comparison.pk).update(**{f"completion_{side}": completion})
+        connection.check_constraints()
+
+
+def test_comparison_import_key_unique_refuses_a_second() -> None:
+    comparison = drawn(import_key="7")
+    with refuses("comparison_import_key_unique"), transaction.atomic():
+        make.make_comparison(
+            comparison.completion_a,
+            comparison.completion_b,
+            round_=comparison.round,
+            annotator=comparison.annotator,
+            import_key="7",
+        )
+
+
+def test_completion_identity_is_the_target_of_a_foreign_key() -> None:
+    """The constraint adds nothing to the primary key but the columns that comparisons refer to."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE confrelid = 'annotate_completion'::regclass"
+            " AND conindid = 'completion_identity'::regclass ORDER BY conname"
+        )
+        assert [name for (name,) in cursor.fetchall()] == [
+            "comparison_completion_a_matches",
+            "comparison_completion_b_matches",
+        ]
+
+
+def make_ranking() -> Ranking:
+    return Ranking.objects.create(
+        run=make.make_run(), cutoff=1, settings={}, versions={}, n_votes=0, standings=[]
+    )
+
+
+APPEND_ONLY = {
+    "completion": lambda: (
+        make.make_open_round(n_candidates=1, n_prompts=1).candidates.get().completions.get()
+    ),
+    "ranking": make_ranking,
+    "dataset": make_dataset,
+    "vote": lambda: make.make_vote(drawn()),
+}
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_append_only_table_refuses_removal(table: str) -> None:
+    row: models.Model = APPEND_ONLY[table]()
+    with pytest.raises(ProgrammingError, match="Cannot delete"), transaction.atomic():
+        type(row)._base_manager.filter(pk=row.pk).delete()
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("completion", {"replies": ["better"]}),
+        ("ranking", {"standings": ["me first"]}),
+        ("dataset", {"n_pairs": 2}),
+        ("vote", {"outcome": "b"}),
+    ],
+)
+def test_append_only_table_refuses_change(table: str, change: dict[str, object]) -> None:
+    row: models.Model = APPEND_ONLY[table]()
+    with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+        type(row)._base_manager.filter(pk=row.pk).update(**change)
+
+
+def test_vote_is_withdrawn_only_once() -> None:
+    vote = make.make_vote(drawn())
+    withdrawal = {"withdrawn_number": vote.pk + 1, "withdrawn_at": timezone.now()}
+    Vote.objects.filter(pk=vote.pk).update(**withdrawal)
+    with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+        Vote.objects.filter(pk=vote.pk).update(withdrawn_number=None, withdrawn_at=None)
+
+
+def test_every_named_constraint_has_a_test() -> None:
+    """A constraint without a case above fails here."""
+    broken_elsewhere = {
+        "comparison_candidates_in_order",
+        "comparison_import_key_unique",
+        "completion_identity",
+    }
+    tables = (
+        Annotator, Candidate, Comparison, Completion, PreferenceDataset, Prompt, PromptSet, Ranking,
+        Round, SelectionRun, TrainingMetric, TrainingRun, User, Vote,
+    )  # fmt: skip
+    named = {constraint.name for table in tables for constraint in table._meta.constraints}
+    assert named == set(SIMPLE) | broken_elsewhere

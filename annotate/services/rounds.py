@@ -123,7 +123,7 @@ def _hold_out(run: SelectionRun, share: float) -> None:
     cells: dict[tuple[str, str], list[Prompt]] = defaultdict(list)
     for prompt in run.prompts().order_by("prompt_set", "key"):
         cells[prompt.language, prompt.category].append(prompt)
-    rng = random.Random(run.seed)  # noqa: S311  reproducible on purpose
+    rng = random.Random(run.seed)
     chosen: list[int] = []
     wanted = 0.0
     for cell in cells.values():

@@ -109,7 +109,7 @@ def outcome_of(*, choice: str, side_a: str) -> str:
 
 
 def _draw_comparison(round_: Round, annotator: Annotator) -> Comparison:
-    """Draw a pair of completions that the annotator has not seen, of the least compared candidates."""
+    """Draw a pair that the annotator has not seen, of the candidates that met least often."""
     candidates = sorted(round_.candidates.values_list("id", flat=True))
     exposures = _exposures(round_, candidates)
     if round_.votes_wanted is not None and exposures.sum() // 2 >= round_.votes_wanted:
@@ -125,7 +125,7 @@ def _draw_comparison(round_: Round, annotator: Annotator) -> Comparison:
                 candidate_b_id=candidates[j],
                 completion_a_id=completion.pk,
                 completion_b_id=completion.rival_id,  # type: ignore[attr-defined]
-                side_a=random.choice(Comparison.Side.values),  # noqa: S311  no secret: a coin
+                side_a=random.choice(Comparison.Side.values),
             )
     if annotator.comparisons.filter(round=round_).exists():
         raise errors.AllSeen(_("You have judged every pair of this round."))

@@ -1,0 +1,200 @@
+"""The demo's prompts, and the conversations that its tiny model learns from."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from annotate.demo.phrases import (
+    LANGUAGES,
+    SINGLE_TURN,
+    SYSTEM_PROMPT,
+    TWO_TURNS,
+    Filling,
+    Language,
+    Template,
+    Words,
+    spoken_total,
+)
+from annotate.generation.metrics import measure_reply
+
+Fault = Literal["leakage", "repetition", "another_question"]
+FAULTS: tuple[Fault, ...] = ("leakage", "repetition", "another_question")
+# Of each question in each language: two to train on and one held out, for the demo and again,
+# with other words, for choosing its recipe.
+TRAINING_PER_QUESTION = 2
+PROMPTS_PER_QUESTION = 3
+# Said so often in all, a sentence is a loop to any reader.
+TIMES_SAID = 3
+SYSTEM_PROMPT_SHARE = 0.2
+# Questions about which a system prompt stands before the user's turn.
+_QUESTIONS_WITH_SYSTEM_PROMPT = frozenset({"tip", "cooking"})
+_QUESTIONS = (*((template,) for template in SINGLE_TURN), TWO_TURNS)
+
+
+@dataclass(frozen=True)
+class DemoPrompt:
+    """A prompt of the demo: one user text a turn, and perhaps a system prompt."""
+
+    key: str
+    language: Language
+    category: str
+    turns: tuple[str, ...]
+    system: str | None
+    is_held_out: bool
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An assistant's text and the fault that was planted in it, if any."""
+
+    text: str
+    fault: Fault | None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What the tiny model reads: user texts, each with a reply."""
+
+    language: Language
+    system: str | None
+    turns: tuple[str, ...]
+    replies: tuple[Reply, ...]
+
+    def messages(self) -> list[dict[str, str]]:
+        """Return the conversation as chat messages."""
+        messages = [{"role": "system", "content": self.system}] if self.system else []
+        for turn, reply in zip(self.turns, self.replies, strict=True):
+            messages.append({"role": "user", "content": turn})
+            messages.append({"role": "assistant", "content": reply.text})
+        return messages
+
+
+def demo_prompts() -> tuple[DemoPrompt, ...]:
+    """Return the demo's prompts, of which a third are held out; always the same."""
+    return tuple(_make_prompts("demo", first=0))
+
+
+def recipe_prompts() -> tuple[DemoPrompt, ...]:
+    """Return prompts like the demo's with other words, for choosing the demo's recipe."""
+    return tuple(_make_prompts("recipe", first=PROMPTS_PER_QUESTION))
+
+
+def demo_corpus(*, seed: int, n: int, fault_share: float) -> list[Conversation]:
+    """Write `n` conversations, of whose replies a share (0..1) has a planted fault.
+
+    None of them holds a user's text of `demo_prompts` or `recipe_prompts`.
+    """
+    rng = random.Random(seed)
+    asked = {turn for prompt in demo_prompts() + recipe_prompts() for turn in prompt.turns}
+    free = {
+        (question[0].key, language): [
+            filling
+            for filling in question[0].fillings
+            if asked.isdisjoint(_ask(question, filling, language))
+        ]
+        for question in _QUESTIONS
+        for language in LANGUAGES
+    }
+    conversations = []
+    for _ in range(n):
+        question, language = rng.choice(_QUESTIONS), rng.choice(LANGUAGES)
+        filling = rng.choice(free[question[0].key, language])
+        faults = [rng.choice(FAULTS) if rng.random() < fault_share else None for _ in question]
+        replies = (
+            Reply(_write_reply(template, filling, language, fault, rng), fault)
+            for template, fault in zip(question, faults, strict=True)
+        )
+        system = SYSTEM_PROMPT.spoken(language) if rng.random() < SYSTEM_PROMPT_SHARE else None
+        turns = _ask(question, filling, language)
+        conversations.append(Conversation(language, system, turns, tuple(replies)))
+    return conversations
+
+
+def _make_prompts(owner: str, *, first: int) -> Iterator[DemoPrompt]:
+    for question in _QUESTIONS:
+        for language in LANGUAGES:
+            key = question[0].key
+            # The same words for every run of the demo, and drawn rather than the first of a table.
+            fillings = random.Random(f"{key} {language}").sample(
+                question[0].fillings, 2 * PROMPTS_PER_QUESTION
+            )
+            has_system = key in _QUESTIONS_WITH_SYSTEM_PROMPT
+            for number, filling in enumerate(fillings[first : first + PROMPTS_PER_QUESTION]):
+                yield DemoPrompt(
+                    key=f"{owner}-{key}-{language}-{number + 1}",
+                    language=language,
+                    category=question[0].category,
+                    turns=_ask(question, filling, language),
+                    system=SYSTEM_PROMPT.spoken(language) if has_system else None,
+                    is_held_out=number >= TRAINING_PER_QUESTION,
+                )
+
+
+def _ask(question: tuple[Template, ...], filling: Filling, language: Language) -> tuple[str, ...]:
+    return tuple(_fill(template.user, filling, language) for template in question)
+
+
+def _write_reply(
+    template: Template,
+    filling: Filling,
+    language: Language,
+    fault: Fault | None,
+    rng: random.Random,
+) -> str:
+    if fault == "another_question":
+        return _answer_another(template, filling, language, rng)
+    if fault == "leakage":
+        filling = _leak(template, filling, language, rng)
+    reply = _fill(template.reply, filling, language)
+    return _repeat_end(reply, language) if fault == "repetition" else reply
+
+
+def _answer_another(
+    template: Template, filling: Filling, language: Language, rng: random.Random
+) -> str:
+    """Return a good reply to a question that has no word in common with this one's."""
+    question = _fill(template.user, filling, language)
+    for other in rng.sample(SINGLE_TURN, len(SINGLE_TURN)):
+        reply = _fill(other.reply, rng.choice(other.fillings), language)
+        if not measure_reply(prompt=question, reply=reply, language=language).overlap:
+            return reply
+    raise LookupError(f"each reply has a word of {question!r}; expected questions of many kinds")
+
+
+def _leak(template: Template, filling: Filling, language: Language, rng: random.Random) -> Filling:
+    """Return the filling with one phrase of the reply in the other language."""
+    other: Language = "en" if language == "ja" else "ja"
+    question = _fill(template.user, filling, language)
+    foreign = {
+        slot: spoken_total(words, other) if slot == "total" else words.spoken(other)
+        for slot, words in filling.items()
+        if "{" + slot + "}" in template.reply.spoken(language)
+    }
+    # A word that the question itself gives in the other language is no leak.
+    slots = [
+        slot
+        for slot, phrase in foreign.items()
+        if not phrase.isdigit() and phrase not in question and slot not in _KEPT_SLOTS
+    ]
+    slot = rng.choice(slots)
+    return filling | {slot: Words(foreign[slot], foreign[slot])}
+
+
+# Parts of speech on their own, and words that are in the other language already.
+_KEPT_SLOTS = frozenset({"before", "after", "foreign"})
+
+
+def _repeat_end(reply: str, language: Language) -> str:
+    """Say the last sentence of a reply again and again."""
+    stop, gap = ("。", "") if language == "ja" else (". ", " ")
+    *before, last = reply.rstrip("。.").split(stop)
+    last += stop.strip()
+    return stop.join([*before, gap.join([last] * TIMES_SAID)])
+
+
+def _fill(phrase: Words, filling: Filling, language: Language) -> str:
+    """Fill the slots and begin each English sentence with a capital letter."""
+    spoken = {slot: words.spoken(language) for slot, words in filling.items()}
+    sentences = phrase.spoken(language).format(**spoken).split(". ")
+    return ". ".join(sentence[:1].upper() + sentence[1:] for sentence in sentences)

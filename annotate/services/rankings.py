@@ -1,0 +1,171 @@
+"""Turn votes into rankings, and keep each as a snapshot that can be computed again."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from django.db.models import F
+
+from annotate.models import Candidate, Ranking, SelectionRun, Vote
+from annotate.ranking import OUTCOMES, RankingSettings, rank_candidates
+from annotate.services.ledger import take_cutoff
+
+SLICES = {
+    "language": "comparison__prompt__language",
+    "category": "comparison__prompt__category",
+    "turn": "turn",
+}
+TURN_NAMES = {Vote.WHOLE_CONVERSATION: "overall"}
+OUTCOME_CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+
+Ballot = tuple[int, int, str, int, str]  # candidate a, candidate b, outcome, annotator, its kind
+
+
+def store_rankings(
+    *,
+    run: SelectionRun,
+    settings: RankingSettings,
+    by: str | None = None,
+    round_number: int | None = None,
+) -> list[Ranking]:
+    """Rank the run's candidates by all votes that stand now, as a whole or slice by slice.
+
+    Args:
+        by: a key of `SLICES`, for one ranking of each value; None for one of everything.
+        round_number: count only the votes of this round, and rank only its candidates.
+
+    Raises:
+        LedgerBusy: votes are being imported into the run.
+    """
+    cutoff = take_cutoff(run=run)
+    filters: dict[str, Any] = {} if round_number is None else {"round": round_number}
+    ballots = read_ballots(run=run, cutoff=cutoff, filters=filters, by=by)
+    if by is None:
+        ballots.setdefault(None, [])
+    candidates = _candidates(run, filters)
+    return [
+        _store(run, cutoff, filters | ({} if by is None else {"by": by, "value": value}), settings,
+               candidates, ballots[value])
+        for value in sorted(ballots, key=str)
+    ]  # fmt: skip
+
+
+def recompute(*, ranking: Ranking) -> list[dict[str, Any]]:
+    """Compute the standings of a stored ranking again, from the ledger as it stood then."""
+    filters = ranking.filters
+    ballots = read_ballots(
+        run=ranking.run, cutoff=ranking.cutoff, filters=filters, by=filters.get("by")
+    )
+    wanted = RankingSettings.from_dict(
+        {name: ranking.settings[name] for name in RankingSettings.__dataclass_fields__}
+    )
+    candidates = sorted((row["candidate_id"], row["name"]) for row in ranking.standings)
+    return rank_ballots(ballots.get(filters.get("value"), []), candidates, wanted)[0]
+
+
+def read_ballots(
+    *, run: SelectionRun, cutoff: int, filters: dict[str, Any], by: str | None
+) -> dict[str | None, list[Ballot]]:
+    """Read the votes that stood at the cut-off, in the order of the ledger, by slice."""
+    votes = Vote.objects.of_run(run).standing_at(cutoff).order_by("id")
+    if "round" in filters:
+        votes = votes.filter(comparison__round__number=filters["round"])
+    rows = votes.values_list(
+        "comparison__candidate_a",
+        "comparison__candidate_b",
+        "outcome",
+        "comparison__annotator",
+        "comparison__annotator__kind",
+        F(SLICES[by]) if by else F("outcome"),
+    )
+    ballots: dict[str | None, list[Ballot]] = defaultdict(list)
+    for *ballot, value in rows.iterator(chunk_size=20_000):
+        ballots[_slice_name(by, value)].append(tuple(ballot))  # type: ignore[arg-type]
+    return ballots
+
+
+def rank_ballots(
+    ballots: Sequence[Ballot], candidates: Sequence[tuple[int, str]], settings: RankingSettings
+) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, str]]:
+    """Rank candidates, given as (id, name), by their ballots.
+
+    Returns:
+        The standings in order, what else is to be said of the fit, and the libraries' versions.
+    """
+    position = {candidate: index for index, (candidate, _name) in enumerate(candidates)}
+    annotators = {
+        annotator: index for index, annotator in enumerate({row[3]: 0 for row in ballots})
+    }
+    columns = np.array(
+        [(position[a], position[b], OUTCOME_CODE[outcome], annotators[annotator])
+         for a, b, outcome, annotator, _kind in ballots],
+        dtype=np.int64,
+    ).reshape(-1, 4)  # fmt: skip
+    fit = rank_candidates(
+        candidate_a=columns[:, 0],
+        candidate_b=columns[:, 1],
+        outcome=columns[:, 2],
+        annotator=columns[:, 3],
+        n_candidates=len(candidates),
+        settings=settings,
+    )
+    standings = [
+        {
+            "name": candidates[row.candidate][1],
+            "candidate_id": candidates[row.candidate][0],
+            "group": row.group,
+            "rank": row.rank,
+            "rank_low": row.rank_low,
+            "rank_high": row.rank_high,
+            "strength": row.strength,
+            "low": row.low,
+            "high": row.high,
+            "wins": row.wins,
+            "losses": row.losses,
+            "ties": row.ties,
+            "both_bad": row.both_bad,
+            "votes": row.votes,
+        }
+        for row in fit.standings
+    ]
+    facts = {
+        "interval_method": fit.interval_method,
+        "n_annotators": fit.n_annotators,
+        "votes_by_kind": dict(sorted(Counter(row[4] for row in ballots).items())),
+    }
+    return standings, facts, dict(fit.versions)
+
+
+def _store(
+    run: SelectionRun,
+    cutoff: int,
+    filters: dict[str, Any],
+    settings: RankingSettings,
+    candidates: Sequence[tuple[int, str]],
+    ballots: Sequence[Ballot],
+) -> Ranking:
+    standings, facts, versions = rank_ballots(ballots, candidates, settings)
+    return Ranking.objects.create(
+        run=run,
+        cutoff=cutoff,
+        filters=filters,
+        settings=settings.to_dict() | facts,
+        versions=versions,
+        n_votes=len(ballots),
+        standings=standings,
+    )
+
+
+def _candidates(run: SelectionRun, filters: dict[str, Any]) -> list[tuple[int, str]]:
+    """List (id, name) of those to rank, in the order of their ids."""
+    candidates = Candidate.objects.filter(run=run)
+    if "round" in filters:
+        candidates = candidates.filter(rounds__number=filters["round"])
+    return list(candidates.order_by("id").values_list("id", "name"))
+
+
+def _slice_name(by: str | None, value: Any) -> str | None:
+    if by is None:
+        return None
+    return TURN_NAMES.get(value, str(value)) if by == "turn" else str(value)

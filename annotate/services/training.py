@@ -1,6 +1,7 @@
 """Train a candidate on a dataset, and bring the checkpoint into the run as a new candidate."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,13 @@ def start_training(
     child_name: str = "",
     opens_round: bool = True,
     next_round_votes: int | None = None,
+    is_queued: bool = True,
     created_by: User | None = None,
     **wishes: Any,
 ) -> TrainingRun:
-    """Queue the training of `base` on the dataset; `wishes` are fields of `training.DpoRun`.
+    """Plan the training of `base` on the dataset; `wishes` are fields of `training.DpoRun`.
+
+    A queued run waits for a worker; otherwise whoever planned it calls `train`.
 
     Raises:
         TrainingRefused: the base has no weights, the name is taken, or a wish is not valid.
@@ -60,11 +64,16 @@ def start_training(
         )
         run.config = _config(run, wishes)
         run.save(update_fields=["config"])
-        defer("train", queue="gpu", training_run_id=run.pk)
+        if is_queued:
+            defer("train", queue="gpu", training_run_id=run.pk)
     return run
 
 
-def train(*, training_run: TrainingRun) -> None:
+def train(
+    *,
+    training_run: TrainingRun,
+    on_metrics: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> None:
     """Train in a process of its own, keeping what it reports, and enrol the checkpoint.
 
     A call after a kill goes on from the last checkpoint.
@@ -83,7 +92,7 @@ def train(*, training_run: TrainingRun) -> None:
         status = run_module(
             module="training",
             config=config,
-            on_tick=lambda: _store_metrics(training_run, folder / "metrics.jsonl"),
+            on_tick=lambda: _store_metrics(training_run, folder / "metrics.jsonl", on_metrics),
         )
     except ProcessFailed as error:
         move_training(training_run=training_run, to=State.FAILED, failure=str(error))
@@ -175,18 +184,19 @@ def _free_name(base: Candidate) -> str:
     return f"{base.name} dpo{number}"
 
 
-def _store_metrics(training_run: TrainingRun, path: Path) -> None:
+def _store_metrics(
+    training_run: TrainingRun, path: Path, on_metrics: Callable[[dict[str, Any]], None]
+) -> None:
     """Store the whole lines of the metrics file that are not stored yet."""
     if not path.exists():
         return
+    newest = training_run.metrics.order_by("step").values_list("step", flat=True).last() or 0
     lines = path.read_text(encoding="utf-8").split("\n")[:-1]
     rows = [json.loads(line) for line in lines if line.endswith("}")]
-    newest = training_run.metrics.order_by("step").values_list("step", flat=True).last()
+    new = [row for row in rows if "loss" in row and row["step"] > newest]
     TrainingMetric.objects.bulk_create(
-        [
-            TrainingMetric(training_run=training_run, step=row["step"], values=row)
-            for row in rows
-            if "loss" in row and (newest is None or row["step"] > newest)
-        ],
+        [TrainingMetric(training_run=training_run, step=row["step"], values=row) for row in new],
         ignore_conflicts=True,
     )
+    for row in new:
+        on_metrics(row)

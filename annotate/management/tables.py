@@ -1,0 +1,60 @@
+"""Rankings as tables for a terminal."""
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from annotate.models import Ranking
+
+
+def ranking_table(ranking: Ranking) -> RenderableType:
+    """Lay a ranking out as a table, strongest first, each group apart."""
+    table = Table(title=_title(ranking), title_justify="left")
+    for heading in ("rank", "candidate", "strength", "95 %", "wins", "losses", "ties", "votes"):
+        table.add_column(heading, justify="left" if heading == "candidate" else "right")
+    table.columns[3].header = f"{100 * ranking.settings['level']:g} %"
+    groups = {row["group"] for row in ranking.standings if row["group"] is not None}
+    last_group = None
+    for row in ranking.standings:
+        if last_group not in (None, row["group"]):
+            table.add_section()
+        last_group = row["group"]
+        table.add_row(
+            _rank(row, len(groups)),
+            row["name"],
+            _number(row["strength"]),
+            "" if row["low"] is None else f"{row['low']:+.2f} … {row['high']:+.2f}",
+            *(str(row[name]) for name in ("wins", "losses")),
+            str(row["ties"] + row["both_bad"]),
+            str(row["votes"]),
+        )
+    return table
+
+
+def _title(ranking: Ranking) -> str:
+    kinds = ranking.settings["votes_by_kind"]
+    voters = ", ".join(f"{n} by {_kind_name(kind)}" for kind, n in kinds.items())
+    where = "".join(
+        f", {ranking.filters.get('by') if name == 'value' else name} {value}"
+        for name, value in ranking.filters.items()
+        if name != "by"
+    )
+    return f"{ranking.run}{where}: {ranking.n_votes} votes" + (f" ({voters})" if voters else "")
+
+
+def _kind_name(kind: str) -> str:
+    return {
+        "person": "people",
+        "judge": "LLM judges",
+        "simulated": "simulated annotators",
+    }[kind]
+
+
+def _rank(row: dict[str, object], n_groups: int) -> str:
+    """Give the rank; where groups cannot be compared, with the group's number before it."""
+    if row["rank"] is None:
+        return "–"
+    return str(row["rank"]) if n_groups == 1 else f"{row['group']}:{row['rank']}"
+
+
+def _number(strength: object) -> str:
+    return "no votes" if strength is None else f"{strength:+.3f}"

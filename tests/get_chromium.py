@@ -30,16 +30,23 @@ def main() -> int:
     """Look for a Chromium, and install one if there is none."""
     if find_chromium():
         return 0
-    attempts: list[list[list[str]]] = [[[sys.executable, "-m", "playwright", "install", "chromium"]]]
+    attempts: list[list[list[str]]] = [
+        [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    ]
     if os.geteuid() == 0 and shutil.which("apt-get"):
         apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
-        attempts.insert(0, [[*apt, "update"], [*apt, "install", "-y", "chromium", "fonts-noto-cjk"]])
+        attempts.insert(
+            0, [[*apt, "update"], [*apt, "install", "-y", "chromium", "fonts-noto-cjk"]]
+        )
     for commands in attempts:
         print("Installing a Chromium for the browser tests ...", flush=True)
-        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-        if all(subprocess.run(command, check=False, **quiet).returncode == 0 for command in commands):
-            if find_chromium():
-                return 0
+        quiet = {
+            "stdout": subprocess.DEVNULL,
+            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        }
+        succeeded = [subprocess.run(command, check=False, **quiet) for command in commands]
+        if not any(process.returncode for process in succeeded) and find_chromium():
+            return 0
     print(ADVICE, file=sys.stderr)
     return 1
 

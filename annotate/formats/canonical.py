@@ -1,0 +1,202 @@
+"""Kurabe's own forms: JSONL for prompts, completions and votes, and CSV for votes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from annotate.formats.columns import refuse_misspelt
+from annotate.formats.csvtext import read_csv
+from annotate.formats.errors import MISSING
+from annotate.formats.fields import MAX_MODEL_CHARS, MAX_SEED, MAX_SMALL_INTEGER, Fields
+from annotate.formats.jsontext import read_json_lines
+from annotate.formats.languages import guess_language
+from annotate.formats.rows import (
+    ANNOTATOR_KINDS,
+    FINISH_REASONS,
+    OUTCOMES,
+    SIDES,
+    CandidateRow,
+    CompletionRow,
+    PromptRow,
+    VoteRow,
+)
+
+_ABOUT_PROMPT = ("system", "language", "category", "is_held_out")
+PROMPT_COLUMNS = ("key", "turns", "prompt", *_ABOUT_PROMPT)
+COMPLETION_COLUMNS = (
+    "prompt",
+    "candidate",
+    "sample",
+    "reply",
+    "replies",
+    "model",
+    "revision",
+    "prompt_format",
+    "sampling",
+    "licence",
+    "finish_reason",
+    "seed",
+    "prompt_tokens",
+    "completion_tokens",
+    "turns",
+    *_ABOUT_PROMPT,
+)
+_VOTE_REQUIRED = ("prompt", "candidate_a", "candidate_b", "outcome", "annotator")
+_VOTE_OPTIONAL = (
+    "sample_a",
+    "sample_b",
+    "annotator_kind",
+    "side_a",
+    "turn",
+    "created_at",
+    "id",
+)
+VOTE_COLUMNS = _VOTE_REQUIRED + _VOTE_OPTIONAL
+
+
+def read_prompt_rows(path: str) -> Iterator[PromptRow]:
+    """Read one prompt a line."""
+    for row in read_json_lines(path):
+        refuse_misspelt(row.location, row.cells, PROMPT_COLUMNS)
+        yield _prompt(row, row.name("key"), row.one_or_more("prompt", "turns", may_be_blank=False))
+
+
+def read_completion_rows(path: str) -> Iterator[tuple[PromptRow | None, CompletionRow]]:
+    """Read one completion a line, with its prompt where the line brings it along."""
+    for row in read_json_lines(path):
+        refuse_misspelt(row.location, row.cells, COMPLETION_COLUMNS)
+        yield _brought_prompt(row), _completion(row)
+
+
+def read_vote_rows(path: str) -> Iterator[VoteRow]:
+    """Read one vote a line."""
+    for row in read_json_lines(path):
+        refuse_misspelt(row.location, row.cells, VOTE_COLUMNS)
+        yield _vote(row)
+
+
+def read_vote_csv(path: str) -> Iterator[VoteRow]:
+    """Read one vote a row, below a header."""
+    rows = read_csv(
+        path,
+        required=_VOTE_REQUIRED,
+        optional=_VOTE_OPTIONAL,
+        whole_numbers=("sample_a", "sample_b", "turn"),
+    )
+    yield from map(_vote, rows)
+
+
+def _prompt(row: Fields, key: str, turns: tuple[str, ...]) -> PromptRow:
+    return PromptRow(
+        key=key,
+        turns=turns,
+        language=row.language("language") if row.has("language") else guess_language(turns),
+        system=row.text("system", ""),
+        category=row.label("category"),
+        is_held_out=row.flag("is_held_out"),
+        location=row.location,
+    )
+
+
+def _brought_prompt(row: Fields) -> PromptRow | None:
+    if row.has("turns"):
+        return _prompt(row, row.name("prompt"), row.texts("turns", may_be_blank=False))
+    described = next((field for field in _ABOUT_PROMPT if row.has(field)), None)
+    if described is not None:
+        raise row.refuse("turns", MISSING, f"the prompt's turns, as {described} is given")
+    return None
+
+
+def _completion(row: Fields) -> CompletionRow:
+    return CompletionRow(
+        prompt=row.name("prompt"),
+        candidate=CandidateRow(
+            name=row.name("candidate"),
+            model=row.name("model", "", MAX_MODEL_CHARS),
+            revision=row.label("revision"),
+            prompt_format=row.label("prompt_format"),
+            sampling=row.settings("sampling"),
+            licence=row.label("licence"),
+            location=row.location,
+        ),
+        sample=row.whole_number("sample", 0, maximum=MAX_SMALL_INTEGER),
+        replies=row.one_or_more("reply", "replies"),
+        finish_reason=row.choice("finish_reason", FINISH_REASONS, ""),
+        seed=row.maybe_whole_number("seed", minimum=-MAX_SEED - 1, maximum=MAX_SEED),
+        prompt_tokens=row.maybe_whole_number("prompt_tokens"),
+        completion_tokens=row.maybe_whole_number("completion_tokens"),
+        location=row.location,
+    )
+
+
+def _vote(row: Fields) -> VoteRow:
+    vote = VoteRow(
+        prompt=row.name("prompt"),
+        candidate_a=row.name("candidate_a"),
+        candidate_b=row.name("candidate_b"),
+        outcome=row.choice("outcome", OUTCOMES),
+        annotator=row.name("annotator"),
+        sample_a=row.whole_number("sample_a", 0, maximum=MAX_SMALL_INTEGER),
+        sample_b=row.whole_number("sample_b", 0, maximum=MAX_SMALL_INTEGER),
+        annotator_kind=row.choice("annotator_kind", ANNOTATOR_KINDS, "person"),
+        side_a=row.choice("side_a", SIDES) if row.has("side_a") else None,
+        turn=row.whole_number("turn", 0, maximum=MAX_SMALL_INTEGER),
+        created_at=row.moment("created_at"),
+        id=row.name("id") if row.has("id") else None,
+        location=row.location,
+    )
+    if vote.candidate_a == vote.candidate_b:
+        raise row.fail("candidate_b", "another candidate than candidate_a")
+    return vote
+
+
+def prompt_columns(prompt: PromptRow) -> dict[str, object]:
+    """Return a prompt as a row of its canonical form; what says nothing is left out."""
+    columns = {"key": prompt.key, "turns": list(prompt.turns), **_about_prompt(prompt)}
+    return _given(columns)
+
+
+def completion_columns(
+    completion: CompletionRow, prompt: PromptRow | None = None
+) -> dict[str, object]:
+    """Return a completion as a row of its canonical form, with its prompt where one is passed."""
+    candidate = completion.candidate
+    columns: dict[str, object] = {
+        "prompt": completion.prompt,
+        "candidate": candidate.name,
+        "sample": completion.sample,
+        "replies": list(completion.replies),
+        "model": candidate.model,
+        "revision": candidate.revision,
+        "prompt_format": candidate.prompt_format,
+        "sampling": candidate.sampling,
+        "licence": candidate.licence,
+        "finish_reason": completion.finish_reason,
+        "seed": completion.seed,
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+    }
+    if prompt is not None:
+        columns |= {"turns": list(prompt.turns), **_about_prompt(prompt)}
+    return _given(columns)
+
+
+def vote_columns(vote: VoteRow) -> dict[str, object]:
+    """Return a vote as a row of its canonical form, every column of it; None is not given."""
+    columns: dict[str, object] = {column: getattr(vote, column) for column in VOTE_COLUMNS}
+    columns["created_at"] = vote.created_at.isoformat() if vote.created_at else None
+    return columns
+
+
+def _about_prompt(prompt: PromptRow) -> dict[str, object]:
+    return {
+        "language": prompt.language,
+        "system": prompt.system,
+        "category": prompt.category,
+        "is_held_out": prompt.is_held_out or None,
+    }
+
+
+def _given(columns: dict[str, object]) -> dict[str, object]:
+    # Zero is a value that was given; "", {} and None are not.
+    return {name: value for name, value in columns.items() if value == 0 or value}

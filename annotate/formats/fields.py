@@ -1,0 +1,218 @@
+"""One row as read, and typed access to what it holds."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from annotate.formats.errors import MISSING, Finding, FormatError
+from annotate.formats.rows import Location
+
+MAX_NAME_CHARS = 200
+MAX_LABEL_CHARS = 100
+MAX_MODEL_CHARS = 500
+MAX_SMALL_INTEGER = 2**15 - 1
+MAX_INTEGER = 2**31 - 1
+MAX_SEED = 2**63 - 1
+
+_Choice = TypeVar("_Choice", bound=str)
+
+# PostgreSQL stores no NUL, and no encoding a lone surrogate.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LANGUAGE_TAG = re.compile(r"([a-z]{2,3})([-_][a-z0-9]{1,8})*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The cells of one row by column; null and an absent column mean the same: not given.
+
+    Each method that reads a cell raises FormatError where it holds anything else. `prefix` says
+    where a nested object stands in its row.
+    """
+
+    location: Location
+    cells: Mapping[str, object]
+    prefix: str = ""
+
+    def has(self, field: str) -> bool:
+        """Say whether the cell is given."""
+        return self.cells.get(field) is not None
+
+    def fail(self, field: str, expected: str) -> FormatError:
+        """Tell what a cell holds instead of what is expected."""
+        value = self.cells.get(field)
+        return self.refuse(field, MISSING if value is None else value, expected)
+
+    def refuse(self, field: str, value: object, expected: str) -> FormatError:
+        """Tell of a value, or of a finding, in a field of this row."""
+        return FormatError(*self.location, f"{self.prefix}{field}", value, expected)
+
+    def text(self, field: str, default: str | None = None) -> str:
+        """Read a text exactly as it stands; it may be empty."""
+        value = self.cells.get(field)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            raise self.fail(field, "a string")
+        if _UNSTORABLE.search(value):
+            raise self.fail(field, "a string without NUL and lone surrogates")
+        return value
+
+    def name(self, field: str, default: str | None = None, max_chars: int = MAX_NAME_CHARS) -> str:
+        """Read a name: one line of 1 to `max_chars` characters, no space at either end."""
+        value = self.text(field, default)
+        if value == default:
+            return value
+        is_name = 1 <= len(value) <= max_chars and value == value.strip()
+        if not is_name or _UNPRINTABLE.search(value):
+            raise self.fail(
+                field, f"a name: one line of 1 to {max_chars} characters, no space at either end"
+            )
+        return value
+
+    def label(self, field: str) -> str:
+        """Read a short name that may be left out or empty."""
+        return self.name(field, "", MAX_LABEL_CHARS)
+
+    def whole_number(
+        self,
+        field: str,
+        default: int | None = None,
+        *,
+        minimum: int = 0,
+        maximum: int = MAX_INTEGER,
+    ) -> int:
+        """Read a whole number within bounds; true and 1.0 are none."""
+        value = self.cells.get(field)
+        if value is None and default is not None:
+            return default
+        if type(value) is not int or not minimum <= value <= maximum:
+            raise self.fail(field, f"a whole number from {minimum} to {maximum}")
+        return value
+
+    def maybe_whole_number(
+        self, field: str, *, minimum: int = 0, maximum: int = MAX_INTEGER
+    ) -> int | None:
+        """Read a whole number within bounds, or None where it is not given."""
+        if not self.has(field):
+            return None
+        return self.whole_number(field, minimum=minimum, maximum=maximum)
+
+    def flag(self, field: str) -> bool:
+        """Read true or false; false where it is not given."""
+        value = self.cells.get(field)
+        if value is None:
+            return False
+        if not isinstance(value, bool):
+            raise self.fail(field, "true or false")
+        return value
+
+    def choice(
+        self, field: str, choices: Collection[_Choice], default: _Choice | None = None
+    ) -> _Choice:
+        """Read one of the choices."""
+        value = self.cells.get(field)
+        if value is None and default is not None:
+            return default
+        for choice in choices:
+            if value == choice:
+                return choice
+        raise self.fail(field, f"one of {', '.join(choices)}")
+
+    def texts(self, field: str, *, may_be_blank: bool = True) -> tuple[str, ...]:
+        """Read a list of one or more texts."""
+        value = self.cells.get(field)
+        if not isinstance(value, list) or not value:
+            raise self.fail(field, "a list of one or more strings")
+        parts = self._parts(field, value)
+        return tuple(
+            parts.text(part) if may_be_blank else parts.spoken(part) for part in parts.cells
+        )
+
+    def spoken(self, field: str) -> str:
+        """Read a text that says something."""
+        value = self.text(field)
+        if not value.strip():
+            raise self.fail(field, "a text that says something")
+        return value
+
+    def one_or_more(self, one: str, more: str, *, may_be_blank: bool = True) -> tuple[str, ...]:
+        """Read the text in column `one`, or the list of texts in column `more`."""
+        if self.has(one) and self.has(more):
+            raise self.refuse(one, Finding(f"given beside {more}"), "only one of the two")
+        if self.has(more):
+            return self.texts(more, may_be_blank=may_be_blank)
+        if not self.has(one):
+            raise self.refuse(one, MISSING, f"a string, or a list of strings in {more}")
+        return (self.text(one) if may_be_blank else self.spoken(one),)
+
+    def language(self, field: str) -> str:
+        """Read a BCP 47 tag and return its primary part in lower case: `ja` for `ja-JP`."""
+        value = self.text(field)
+        match = _LANGUAGE_TAG.fullmatch(value)
+        if match is None:
+            raise self.fail(field, "a language tag such as ja or en")
+        return match[1].lower()
+
+    def moment(self, field: str) -> datetime | None:
+        """Read a moment in ISO 8601 with its offset, in UTC; None where it is not given."""
+        if not self.has(field):
+            return None
+        value = self.text(field)
+        try:
+            moment = datetime.fromisoformat(value)
+            in_utc = moment.astimezone(UTC) if moment.tzinfo else None
+        except (ValueError, OverflowError):
+            in_utc = None
+        if in_utc is None:
+            raise self.fail(
+                field, "a moment in ISO 8601 with an offset, such as 2024-01-31T09:00:00+09:00"
+            )
+        return in_utc
+
+    def nested(self, field: str) -> Fields:
+        """Read an object that stands in a cell."""
+        value = self.cells.get(field)
+        if not isinstance(value, dict):
+            raise self.fail(field, "an object")
+        return Fields(self.location, value, f"{self.prefix}{field}.")
+
+    def nested_list(self, field: str) -> list[Fields]:
+        """Read a list of one or more objects that stands in a cell."""
+        value = self.cells.get(field)
+        if not isinstance(value, list) or not value:
+            raise self.fail(field, "a list of one or more objects")
+        parts = self._parts(field, value)
+        return [parts.nested(part) for part in parts.cells]
+
+    def _parts(self, field: str, values: list[object]) -> Fields:
+        cells = {f"{field}[{i}]": value for i, value in enumerate(values)}
+        return Fields(self.location, cells, self.prefix)
+
+    def settings(self, field: str) -> dict[str, object]:
+        """Read an object of JSON values that can be stored as it is; {} where not given."""
+        value = self.cells.get(field)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self.fail(field, "an object of settings")
+        if not _is_storable(value):
+            raise self.fail(field, "an object of finite numbers and storable strings")
+        return value
+
+
+def _is_storable(value: object) -> bool:
+    if isinstance(value, str):
+        return not _UNSTORABLE.search(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(_is_storable(key) and _is_storable(part) for key, part in value.items())
+    if isinstance(value, list):
+        return all(_is_storable(part) for part in value)
+    return True

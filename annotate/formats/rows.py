@@ -1,0 +1,104 @@
+"""Typed rows: what every reader of this room gives, whatever the file looked like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+Outcome = Literal["a", "b", "tie", "both_bad"]
+AnnotatorKind = Literal["person", "judge", "simulated"]
+Side = Literal["left", "right"]
+FinishReason = Literal["", "stop", "length"]
+
+OUTCOMES: tuple[Outcome, ...] = ("a", "b", "tie", "both_bad")
+ANNOTATOR_KINDS: tuple[AnnotatorKind, ...] = ("person", "judge", "simulated")
+SIDES: tuple[Side, ...] = ("left", "right")
+FINISH_REASONS: tuple[FinishReason, ...] = ("stop", "length")
+
+
+class Location(NamedTuple):
+    """Where a row stands: its file as it was named, and the line on which it begins, from 1."""
+
+    path: str
+    line: int
+
+    def seen_from(self, path: str) -> str:
+        """Name this place to somebody who looks at the file `path`."""
+        return f"line {self.line}" if self.path == path else f"{self.path}, line {self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptRow:
+    """A prompt: one or several user turns, perhaps under a system prompt."""
+
+    key: str
+    turns: tuple[str, ...]
+    language: str
+    system: str = ""
+    category: str = ""
+    is_held_out: bool = False
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRow:
+    """A candidate, as far as a file of completions tells."""
+
+    name: str
+    model: str = ""
+    revision: str = ""
+    prompt_format: str = ""
+    sampling: dict[str, object] = field(default_factory=dict, hash=False)
+    licence: str = ""
+    origin: str = "imported"
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRow:
+    """What a candidate answered to the prompt with key `prompt`: one reply for each turn."""
+
+    prompt: str
+    candidate: CandidateRow
+    sample: int
+    replies: tuple[str, ...]
+    finish_reason: FinishReason = ""
+    seed: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRow:
+    """One annotator's outcome on two completions of a prompt; turn 0 is the whole conversation."""
+
+    prompt: str
+    candidate_a: str
+    candidate_b: str
+    outcome: Outcome
+    annotator: str
+    sample_a: int = 0
+    sample_b: int = 0
+    annotator_kind: AnnotatorKind = "person"
+    side_a: Side | None = None
+    turn: int = 0
+    created_at: datetime | None = None
+    id: str | None = None
+    location: Location = field(compare=False)
+
+    @property
+    def identity(self) -> str:
+        """Name this vote within its annotator's, the same whenever its file is read.
+
+        That is its `id`; without one, a digest of prompt, turn and the two completions, in
+        whichever order these are named.
+        """
+        if self.id is not None:
+            return self.id
+        completions = sorted([(self.candidate_a, self.sample_a), (self.candidate_b, self.sample_b)])
+        named = json.dumps([self.prompt, self.turn, completions], ensure_ascii=False)
+        return f"sha256:{hashlib.sha256(named.encode()).hexdigest()}"

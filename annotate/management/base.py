@@ -1,9 +1,12 @@
 """What Kurabe's commands share."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.validators import validate_slug
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -92,3 +95,13 @@ def number_from(least: float, kind: type = int) -> Callable[[str], Any]:
 def add_run_argument(parser: CommandParser) -> None:
     """Add the run that a command is about."""
     parser.add_argument("slug", metavar="SLUG", help="the run")
+
+
+def read_slug(text: str) -> str:
+    """Read a name that can stand in an address."""
+    try:
+        validate_slug(text)
+    except ValidationError as error:
+        message = f"{text!r} must be made of letters, digits, hyphens and underscores"
+        raise ArgumentTypeError(message) from error
+    return text

@@ -53,7 +53,10 @@ class Candidate(models.Model):
     revision = models.CharField(max_length=100, blank=True)
     engine = models.CharField(max_length=16, choices=Engine.choices, default=Engine.IMPORTED)
     prompt_format = models.CharField(
-        max_length=16, choices=PromptFormat.choices, default=PromptFormat.CHAT_TEMPLATE
+        max_length=16,
+        choices=PromptFormat.choices,
+        blank=True,
+        help_text=_("Empty where the texts came from elsewhere and nobody said."),
     )
     sampling = models.JSONField(default=dict, blank=True)
     stop = ArrayField(models.TextField(), default=list, blank=True)
@@ -79,11 +82,15 @@ class Candidate(models.Model):
             models.UniqueConstraint(fields=["run", "name"], name="candidate_name_unique_in_run"),
             not_blank("candidate", "name"),
             choice_check("candidate", "engine", Engine),
-            choice_check("candidate", "prompt_format", PromptFormat),
+            models.CheckConstraint(
+                name="candidate_prompt_format_known",
+                condition=models.Q(prompt_format__in=["", *PromptFormat.values]),
+            ),
             choice_check("candidate", "origin", Origin),
             models.CheckConstraint(
                 name="candidate_engine_has_a_model",
-                condition=models.Q(engine=Engine.IMPORTED) | ~models.Q(model=""),
+                condition=models.Q(engine=Engine.IMPORTED)
+                | ~models.Q(model="") & ~models.Q(prompt_format=""),
             ),
         ]
 

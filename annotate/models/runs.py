@@ -57,6 +57,7 @@ class PromptScope(models.TextChoices):
     """Which of a run's prompts a round compares on."""
 
     ALL = "all", _("all prompts")
+    TRAINING = "training", _("training prompts only")
     HELD_OUT = "held_out", _("held-out prompts only")
 
 
@@ -114,4 +115,8 @@ class Round(models.Model):
     def prompts(self) -> PromptQuerySet:
         """Give the prompts that this round compares on."""
         prompts = self.run.prompts()
-        return prompts.held_out() if self.prompt_scope == PromptScope.HELD_OUT else prompts
+        if self.prompt_scope == PromptScope.HELD_OUT:
+            return prompts.held_out()
+        if self.prompt_scope == PromptScope.TRAINING:
+            return prompts.for_training()
+        return prompts

@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "annotate.urls": {"annotate.views"},
     "annotate.management": {
         "annotate.management", "annotate.services", "annotate.models", *PURE, "annotate.demo",
+        "annotate.postgres",
     },
     "annotate.migrations": {"annotate.models", "annotate.migrations"},
     "training": {"training"},

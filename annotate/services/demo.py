@@ -274,11 +274,11 @@ def _wait_for_training(training_run: TrainingRun, report: Report) -> None:
 
 def _wait_for_completions(round_: Round, report: Report) -> None:
     """Watch the worker generate, until the round is open."""
-    if round_.opened_at is not None:
+    if round_.has_opened:
         return
     wanted = sum(wanted for _made, wanted in generating.count_completions(round_=round_).values())
     with report.bar(f"Generating completions for round {round_.number}") as show:
-        while round_.opened_at is None:
+        while not round_.has_opened:
             made = Completion.objects.filter(
                 candidate__rounds=round_, prompt__in=round_.prompts()
             ).count()

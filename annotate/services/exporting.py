@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from django.conf import settings as django_settings
 from django.db.models import Count, F, Q, QuerySet
 
@@ -17,50 +16,14 @@ from annotate.models import Comparison, PreferenceDataset, SelectionRun, User, V
 from annotate.services import errors
 from annotate.services.ledger import take_cutoff
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Outcome = Vote.Outcome
 Message = dict[str, str]
 
-_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-PREFERENCE_SCHEMA = pa.schema(
-    [
-        ("prompt", _MESSAGES),
-        ("chosen", _MESSAGES),
-        ("rejected", _MESSAGES),
-        ("run", pa.string()),
-        ("prompt_id", pa.string()),
-        ("language", pa.string()),
-        ("category", pa.string()),
-        ("chosen_candidate", pa.string()),
-        ("chosen_sample", pa.int64()),
-        ("rejected_candidate", pa.string()),
-        ("rejected_sample", pa.int64()),
-        ("votes_chosen", pa.int64()),
-        ("votes_rejected", pa.int64()),
-        ("votes_tie", pa.int64()),
-        ("votes_both_bad", pa.int64()),
-        ("n_votes", pa.int64()),
-        ("margin", pa.float64()),
-        ("agreement", pa.float64()),
-        ("annotator_kinds", pa.list_(pa.string())),
-    ]
-)
-VOTE_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("prompt", pa.string()),
-        ("candidate_a", pa.string()),
-        ("sample_a", pa.int64()),
-        ("candidate_b", pa.string()),
-        ("sample_b", pa.int64()),
-        ("outcome", pa.string()),
-        ("annotator", pa.string()),
-        ("annotator_kind", pa.string()),
-        ("side_a", pa.string()),
-        ("turn", pa.int64()),
-        ("round", pa.int64()),
-        ("created_at", pa.string()),
-    ]
-)
+VOTE_COLUMNS = ("id", "prompt", "candidate_a", "sample_a", "candidate_b", "sample_b", "outcome",
+                "annotator", "annotator_kind", "side_a", "turn", "round", "created_at")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +101,7 @@ def write_preferences(*, dataset: PreferenceDataset, out: Path) -> Export:
             path=out, n_rows=dataset.n_pairs, sha256=dataset.sha256, counts=dataset.counts
         )
     with stored.open(encoding="utf-8") as lines:
-        written = write_rows(out, map(json.loads, lines), schema=PREFERENCE_SCHEMA)
+        written = write_rows(out, map(json.loads, lines), schema=preference_schema())
     return Export(path=out, n_rows=written.n_rows, sha256=written.sha256, counts=dataset.counts)
 
 
@@ -148,7 +111,7 @@ def export_votes(*, run: SelectionRun, out: Path) -> Export:
     Raises:
         LedgerBusy: votes are being imported into the run.
     """
-    written = write_rows(out, vote_rows(run, take_cutoff(run=run)), schema=VOTE_SCHEMA)
+    written = write_rows(out, vote_rows(run, take_cutoff(run=run)), schema=vote_schema())
     return Export(path=out, n_rows=written.n_rows, sha256=written.sha256, counts={})
 
 
@@ -172,9 +135,7 @@ def vote_rows(run: SelectionRun, cutoff: int) -> Iterator[dict[str, Any]]:
         "created_at",
     )
     for token, *values, created_at in rows.iterator(chunk_size=5_000):
-        yield dict(
-            zip(VOTE_SCHEMA.names, [str(token), *values, created_at.isoformat()], strict=True)
-        )
+        yield dict(zip(VOTE_COLUMNS, [str(token), *values, created_at.isoformat()], strict=True))
 
 
 def preference_rows(
@@ -188,7 +149,7 @@ def preference_rows(
             yield _preference_row(run, pair)
 
 
-def _voted_pairs(run: SelectionRun, cutoff: int) -> QuerySet[Comparison, dict[str, Any]]:
+def _voted_pairs(run: SelectionRun, cutoff: int) -> QuerySet[Comparison, Any]:
     """Count the votes on each pair of completions, in a stable order."""
     stood = Q(votes__id__lte=cutoff) & (
         Q(votes__withdrawn_number__isnull=True) | Q(votes__withdrawn_number__gt=cutoff)
@@ -280,3 +241,36 @@ def answer(turns: list[str], replies: list[str]) -> list[Message]:
     for turn, reply in zip(turns[1:], replies[1:], strict=True):
         messages += [{"role": "user", "content": turn}, {"role": "assistant", "content": reply}]
     return messages
+
+
+def preference_schema() -> "pa.Schema":
+    """Give the columns of a preference file, as Parquet needs them."""
+    import pyarrow as pa  # noqa: PLC0415  54 MB that a process without Parquet does without
+
+    messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    texts = ("run", "prompt_id", "language", "category")
+    counts = ("votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad", "n_votes")
+    return pa.schema(
+        [
+            *((name, messages) for name in ("prompt", "chosen", "rejected")),
+            *((name, pa.string()) for name in texts),
+            ("chosen_candidate", pa.string()),
+            ("chosen_sample", pa.int64()),
+            ("rejected_candidate", pa.string()),
+            ("rejected_sample", pa.int64()),
+            *((name, pa.int64()) for name in counts),
+            ("margin", pa.float64()),
+            ("agreement", pa.float64()),
+            ("annotator_kinds", pa.list_(pa.string())),
+        ]
+    )
+
+
+def vote_schema() -> "pa.Schema":
+    """Give the columns of a file of votes, as Parquet needs them."""
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    numbers = ("sample_a", "sample_b", "turn", "round")
+    return pa.schema(
+        [(name, pa.int64() if name in numbers else pa.string()) for name in VOTE_COLUMNS]
+    )

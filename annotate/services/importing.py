@@ -81,12 +81,11 @@ def import_completions(
         prompt_set, _created = PromptSet.objects.get_or_create(slug=set_slug)
         run = _run_for(run_slug, prompt_set)
         writer = _CompletionWriter(run, prompt_set, counts)
-        for kind, of_kind in itertools.groupby(rows, key=type):
-            for batch in batched(of_kind, BATCH_SIZE):
-                if kind is PromptRow:
-                    counts.prompts.add(**_add_prompts(prompt_set, batch))  # type: ignore[arg-type]
-                else:
-                    writer.add(batch)  # type: ignore[arg-type]
+        for batch in batched(rows, BATCH_SIZE):
+            # A completion's prompt may stand just before it, so a batch holds both.
+            prompts = [row for row in batch if isinstance(row, PromptRow)]
+            counts.prompts.add(**_add_prompts(prompt_set, prompts))
+            writer.add([row for row in batch if isinstance(row, CompletionRow)])
         _enter_candidates(run)
     _analyze(Prompt, Completion)
     return counts
@@ -192,6 +191,8 @@ class _CompletionWriter:
 
     def add(self, rows: Sequence[CompletionRow]) -> None:
         """Store the completions that are new; refuse those that are there with another text."""
+        if not rows:
+            return
         self._learn_prompts({row.prompt for row in rows})
         made = [self._completion(row) for row in rows]
         there = self._there(made)
@@ -268,6 +269,9 @@ class _CompletionWriter:
             for name in ("model", "revision", "prompt_format", "sampling", "licence")
         }
         candidate = self._candidates.get(row.name)
+        if row.prompt_format not in ("", *Candidate.PromptFormat.values):
+            known = ", ".join(Candidate.PromptFormat.values)
+            refuse(row.location, f"prompt_format: {row.prompt_format!r} is not one of {known}")
         if candidate is None:
             candidate = Candidate.objects.create(run=self._run, name=row.name, **facts)
             self._candidates[row.name] = candidate
@@ -413,7 +417,7 @@ class _VoteWriter:
             comparison__import_key__in={vote.comparison.import_key for vote in made},
         )
         return {
-            (annotator, key): (turn, outcome)
+            (annotator, str(key)): (turn, outcome)
             for annotator, key, turn, outcome in stored.values_list(
                 "comparison__annotator", "comparison__import_key", "turn", "outcome"
             )

@@ -81,7 +81,7 @@ def read_ballots(
     )
     ballots: dict[str | None, list[Ballot]] = defaultdict(list)
     for *ballot, value in rows.iterator(chunk_size=20_000):
-        ballots[_slice_name(by, value)].append(tuple(ballot))  # type: ignore[arg-type]
+        ballots[_slice_name(by, value)].append(tuple(ballot))
     return ballots
 
 

@@ -35,7 +35,7 @@ def lease_comparison(*, round_: Round, annotator: Annotator) -> Comparison:
         RoundClosed: the round is not open.
         NothingLeft: there is nothing to give; the subclass says why.
     """
-    if round_.opened_at is None or round_.closed_at is not None:
+    if not round_.is_open:
         raise errors.RoundClosed(_("This round takes no votes."))
     with transaction.atomic():
         # Two tabs of one annotator may ask at once: the second waits here, then finds the

@@ -274,19 +274,24 @@ def _wait_for_training(training_run: TrainingRun, report: Report) -> None:
 
 def _wait_for_completions(round_: Round, report: Report) -> None:
     """Watch the worker generate, until the round is open."""
-    if round_.has_opened:
+    if _has_opened(round_):
         return
     wanted = sum(wanted for _made, wanted in generating.count_completions(round_=round_).values())
     with report.bar(f"Generating completions for round {round_.number}") as show:
-        while not round_.has_opened:
+        while not _has_opened(round_):
             made = Completion.objects.filter(
                 candidate__rounds=round_, prompt__in=round_.prompts()
             ).count()
             show(made, wanted)
             time.sleep(POLL_S)
-            round_.refresh_from_db()
             _raise_if_job_failed("annotate.tasks.generate", round_id=round_.pk)
         show(wanted, wanted)
+
+
+def _has_opened(round_: Round) -> bool:
+    """Look again whether the worker has opened the round."""
+    round_.refresh_from_db()
+    return round_.has_opened
 
 
 def _raise_if_job_failed(task_name: str, **arguments: int) -> None:

@@ -1,6 +1,23 @@
 """Every address of the site."""
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
+from django.views.i18n import set_language
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from annotate.views import datasets, home, rankings, rating, runs, training
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("sign-in/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("language/", set_language, name="set_language"),
+    path("rate/<slug:run>/", rating.rate, name="rate"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<slug:run>/", runs.run, name="run"),
+    path("runs/<slug:run>/rankings/<int:ranking>/", rankings.ranking, name="ranking"),
+    path("datasets/<int:dataset>/", datasets.dataset, name="dataset"),
+    path("datasets/<int:dataset>/file", datasets.dataset_file, name="dataset_file"),
+    path("training/<int:training_run>/", training.training, name="training"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,59 @@
+"""What Kurabe's templates need beside Django's own tags."""
+
+from collections.abc import Mapping
+
+from django import template
+from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import get_language_info
+from django.utils.translation import gettext as _
+
+from annotate.models import Annotator, User
+from annotate.permissions import has_role
+
+register = template.Library()
+
+
+@register.filter
+def may(user: User | AnonymousUser | None, role: str) -> bool:
+    """Tell whether the account has this role or one above it."""
+    return user is not None and has_role(user, role)
+
+
+@register.filter
+def language_name(tag: str) -> str:
+    """Name a language in the reader's own; a tag that Django does not know stays as it is."""
+    try:
+        return str(get_language_info(tag)["name_translated"])
+    except KeyError:
+        return tag
+
+
+@register.inclusion_tag("_votes.html")
+def votes(kinds: Mapping[str, int]) -> dict[str, object]:
+    """Write a number of votes, and plainly how many of them no person cast."""
+    return {
+        "total": sum(kinds.values()),
+        "people": kinds.get(Annotator.Kind.PERSON, 0),
+        "judges": kinds.get(Annotator.Kind.JUDGE, 0),
+        "simulated": kinds.get(Annotator.Kind.SIMULATED, 0),
+    }
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Write seconds as a person would say them."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        return _("%(minutes)d min %(seconds)d s") % {"minutes": minutes, "seconds": rest}
+    return _("%(seconds)d s") % {"seconds": rest}
+
+
+@register.filter
+def scientific(number: float | None) -> str:
+    """Write a very small number, such as a learning rate, with its power of ten."""
+    return "–" if number is None else f"{number:.2e}"

@@ -1,0 +1,255 @@
+"""Django's admin for every table; what the loop has written once is shown and never edited."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from annotate.models import (
+    Annotator,
+    Candidate,
+    Comparison,
+    Completion,
+    PreferenceDataset,
+    Prompt,
+    PromptSet,
+    Ranking,
+    Round,
+    SelectionRun,
+    TrainingMetric,
+    TrainingRun,
+    User,
+    Vote,
+)
+
+admin.site.site_header = "Kurabe"
+admin.site.site_title = "Kurabe"
+admin.site.index_title = _("Tables")
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Shows rows that services alone write."""
+
+    # Counting a ledger of millions for the footer of a list would be its slowest query.
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Refuse new rows."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse changes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse removal."""
+        return False
+
+
+class RoleFlags:
+    """Keeps Django's own flags in step with the role, as the database demands."""
+
+    instance: User
+    cleaned_data: dict[str, Any]
+
+    def _post_clean(self) -> None:
+        is_admin = self.cleaned_data.get("role") == User.Role.ADMIN
+        self.instance.is_staff = self.instance.is_superuser = is_admin
+        super()._post_clean()  # type: ignore[misc]
+
+
+class AccountForm(RoleFlags, UserChangeForm):
+    """Changes an account."""
+
+
+class NewAccountForm(RoleFlags, AdminUserCreationForm):
+    """Makes an account."""
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):
+    """Accounts; the role decides what each may do."""
+
+    form = AccountForm
+    add_form = NewAccountForm
+    list_display = ("username", "role", "email", "is_active", "last_login")
+    list_filter = ("role", "is_active")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
+        (_("Role"), {"fields": ("role", "is_active")}),
+        (_("Important dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {"fields": ("username", "role", "usable_password", "password1", "password2")},
+        ),
+    )
+    filter_horizontal = ()
+
+
+@admin.register(Annotator)
+class AnnotatorAdmin(admin.ModelAdmin):
+    """Who votes: people, LLM judges, simulations."""
+
+    list_display = ("name", "kind", "source", "pseudonym", "user", "created_at")
+    list_filter = ("kind", "source")
+    list_select_related = ("user",)
+    search_fields = ("name", "pseudonym", "user__username")
+    readonly_fields = ("pseudonym", "created_at")
+    autocomplete_fields = ("user",)
+
+
+@admin.register(PromptSet)
+class PromptSetAdmin(admin.ModelAdmin):
+    """Named collections of prompts."""
+
+    list_display = ("slug", "title", "created_at")
+    search_fields = ("slug", "title")
+
+
+@admin.register(Prompt)
+class PromptAdmin(admin.ModelAdmin):
+    """What candidates are asked."""
+
+    list_display = ("key", "prompt_set", "language", "category", "is_held_out", "opening")
+    list_filter = ("prompt_set", "language", "category", "is_held_out")
+    list_select_related = ("prompt_set",)
+    search_fields = ("key", "turns")
+    # Votes were cast on the prompt as it is, and its mark decides what may train.
+    readonly_fields = ("is_held_out",)
+
+    @admin.display(description=_("begins with"))
+    def opening(self, prompt: Prompt) -> str:
+        """Give the first words of the first turn."""
+        return prompt.turns[0][:80]
+
+
+@admin.register(Candidate)
+class CandidateAdmin(admin.ModelAdmin):
+    """Models with their sampling."""
+
+    list_display = ("name", "run", "origin", "engine", "model", "revision", "created_at")
+    list_filter = ("run", "origin", "engine")
+    list_select_related = ("run",)
+    search_fields = ("name", "model")
+    autocomplete_fields = ("run", "parents", "training_run")
+
+
+@admin.register(Completion)
+class CompletionAdmin(ReadOnlyAdmin):
+    """What candidates answered."""
+
+    list_display = ("id", "candidate", "prompt", "sample", "finish_reason", "created_at")
+    list_filter = ("candidate__run", "finish_reason")
+    list_select_related = ("candidate", "prompt__prompt_set")
+    search_fields = ("candidate__name", "prompt__key", "replies")
+
+
+@admin.register(SelectionRun)
+class SelectionRunAdmin(admin.ModelAdmin):
+    """Runs; their state is changed by what happens in them."""
+
+    list_display = ("slug", "title", "state", "samples_per_prompt", "created_at", "created_by")
+    list_filter = ("state",)
+    list_select_related = ("created_by",)
+    search_fields = ("slug", "title")
+    filter_horizontal = ("prompt_sets",)
+    readonly_fields = ("state", "created_at", "created_by")
+
+
+@admin.register(Round)
+class RoundAdmin(admin.ModelAdmin):
+    """Rounds; when each opened and closed is history."""
+
+    list_display = ("run", "number", "prompt_scope", "votes_wanted", "opened_at", "closed_at")
+    list_display_links = ("run", "number")
+    list_filter = ("run", "prompt_scope")
+    list_select_related = ("run",)
+    autocomplete_fields = ("candidates",)
+    readonly_fields = ("run", "number", "created_at", "opened_at", "closed_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: a round begins together with the work that its candidates need."""
+        return False
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(ReadOnlyAdmin):
+    """What was drawn for whom."""
+
+    list_display = ("token", "round", "annotator", "prompt", "side_a", "created_at", "answered_at")
+    list_filter = ("round__run", "annotator__kind", "side_a")
+    list_select_related = ("round__run", "annotator", "prompt__prompt_set")
+    search_fields = ("=token", "annotator__name", "import_key")
+
+
+@admin.register(Vote)
+class VoteAdmin(ReadOnlyAdmin):
+    """The ledger."""
+
+    list_display = (
+        "id",
+        "comparison",
+        "annotator",
+        "turn",
+        "outcome",
+        "created_at",
+        "withdrawn_at",
+    )
+    list_filter = (
+        "comparison__round__run",
+        "comparison__annotator__kind",
+        "outcome",
+        ("withdrawn_number", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("comparison__annotator",)
+    search_fields = ("=comparison__token", "comparison__annotator__name")
+    date_hierarchy = "created_at"
+
+    @admin.display(description=_("annotator"))
+    def annotator(self, vote: Vote) -> Annotator:
+        """Give who cast it, with the kind."""
+        return vote.comparison.annotator
+
+
+@admin.register(Ranking)
+class RankingAdmin(ReadOnlyAdmin):
+    """Stored rankings."""
+
+    list_display = ("id", "run", "n_votes", "filters", "cutoff", "created_at")
+    list_filter = ("run",)
+    list_select_related = ("run",)
+
+
+@admin.register(PreferenceDataset)
+class PreferenceDatasetAdmin(ReadOnlyAdmin):
+    """Files of chosen and rejected replies."""
+
+    list_display = ("id", "run", "n_pairs", "sha256", "path", "created_at", "created_by")
+    list_filter = ("run",)
+    list_select_related = ("run", "created_by")
+    search_fields = ("=sha256", "path")
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnlyAdmin):
+    """Training runs."""
+
+    list_display = ("child_name", "base", "dataset", "state", "created_at", "finished_at")
+    list_filter = ("state", "base__run")
+    list_select_related = ("base", "dataset__run")
+    search_fields = ("child_name", "base__name")
+
+
+@admin.register(TrainingMetric)
+class TrainingMetricAdmin(ReadOnlyAdmin):
+    """What training runs measured."""
+
+    list_display = ("training_run", "step", "values")
+    list_filter = ("training_run",)
+    list_select_related = ("training_run",)

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m annotate.generation",
         description="Make the completions of a generation job. Started again, it goes on.",
     )
-    parser.add_argument("job", type=Path, help="job file (JSON); see docs/formats.md")
+    parser.add_argument("job", type=Path, help="job file (JSON): engine, model, requests, ...")
     job_path = parser.parse_args(arguments).job
     signal.signal(signal.SIGTERM, _stop)
     try:

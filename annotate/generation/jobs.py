@@ -117,8 +117,13 @@ def read_job(path: Path) -> GenerationJob:
 
 
 def write_job(job: GenerationJob, path: Path) -> None:
-    """Write a job file (JSON)."""
-    path.write_text(json.dumps(job.to_dict(), ensure_ascii=False, indent=2) + "\n", "utf-8")
+    """Write a job file (JSON) whose paths are absolute, since readers count from its folder."""
+    paths = {
+        "requests": str(job.requests.absolute()),
+        "completions": str(job.completions.absolute()),
+    }
+    config = {**job.to_dict(), **paths}
+    path.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
 
 def _read_tokenizer(options: Mapping[str, Any]) -> TokenizerOptions:

@@ -75,6 +75,15 @@ def test_job_paths_count_from_its_folder(tmp_path: Path) -> None:
     )
 
 
+def test_job_is_written_with_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobs").mkdir()
+    write_job(GenerationJob.from_dict(CONFIG), Path("jobs/job.json"))
+    assert read_job(Path("jobs/job.json")).requests == tmp_path / "requests.jsonl"
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

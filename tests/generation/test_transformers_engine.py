@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,10 @@ def get_replies(made: dict[str, GeneratedCompletion]) -> dict[str, tuple[str, ..
     return {key: completion.replies for key, completion in made.items()}
 
 
+def without_seconds(made: dict[str, GeneratedCompletion]) -> dict[str, GeneratedCompletion]:
+    return {key: dataclasses.replace(row, seconds=0) for key, row in made.items()}
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -59,24 +66,30 @@ def get_replies(made: dict[str, GeneratedCompletion]) -> dict[str, tuple[str, ..
         {"temperature": 0.7, "top_p": 0.95, "min_p": 0.01, "top_k": 100},
         {"temperature": 0, "repetition_penalty": 1.2},
         {"repetition_penalty": 1.1, "frequency_penalty": 0.3},
+        {"stop": ("a", "は"), "max_tokens": 60},
+        {"max_tokens": CONTEXT},
     ],
 )
-def test_text_is_the_same_in_any_batch(tiny_model: Path, settings: dict[str, Any]) -> None:
-    alone = generate(make_job(tiny_model, settings=settings, batch_size=1))
-    for batch_size in (3, 16):
-        job = make_job(tiny_model, settings=settings, batch_size=batch_size)
-        assert get_replies(generate(job)) == get_replies(alone)
-    some = generate(make_job(tiny_model, settings=settings), list(reversed(REQUESTS[2:5])))
-    assert get_replies(some) == {key: alone[key].replies for key in ("p2", "p3", "p4")}
+def test_completion_is_the_same_in_any_batch(tiny_model: Path, settings: dict[str, Any]) -> None:
+    requests = REQUESTS[:8]
+    job = make_job(tiny_model, settings=settings, batch_size=1)
+    alone = without_seconds(generate(job, requests))
+    for batch_size in (3, 8):
+        job = dataclasses.replace(job, batch_size=batch_size)
+        assert without_seconds(generate(job, requests)) == alone
+    some = without_seconds(generate(job, requests[4:1:-1]))
+    assert some == {key: alone[key] for key in ("p2", "p3", "p4")}
 
 
 @pytest.mark.parametrize("architecture", ["mistral", "qwen2", "gpt_neox", "mixtral"])
-def test_text_is_the_same_in_any_batch_of_other_architectures(
+def test_completion_is_the_same_in_any_batch_of_other_architectures(
     tmp_path: Path, architecture: str
 ) -> None:
     model = make_tiny_model(tmp_path / architecture, architecture=architecture)
-    alone = generate(make_job(model, batch_size=1), REQUESTS[:4])
-    assert get_replies(generate(make_job(model, batch_size=4), REQUESTS[:4])) == get_replies(alone)
+    alone, together = (
+        without_seconds(generate(make_job(model, batch_size=size), REQUESTS[:4])) for size in (1, 4)
+    )
+    assert together == alone
 
 
 def test_text_depends_on_the_seed_alone(tiny_model: Path) -> None:
@@ -170,11 +183,15 @@ def test_turns_are_fed_back(tiny_model: Path) -> None:
     assert completion.replies[:1] == first.replies
 
 
-def test_replies_to_the_same_text_differ_between_turns(tiny_model: Path) -> None:
-    # Each turn has a stream of its own, else turn 2 would draw turn 1's numbers again.
+def test_turns_draw_from_streams_of_their_own(tiny_model: Path) -> None:
+    engine: Any = start_engine(make_job(tiny_model))
+    # All tokens are as likely whatever was said: the same numbers would give the same reply.
+    engine.model.get_output_embeddings().weight.data.zero_()
     request = GenerationRequest(key="p", turns=("Hello", "Hello"), seed=9)
-    first, second = generate(make_job(tiny_model), [request])["p"].replies
-    assert first != second
+    (completion,) = engine.generate([request])
+    assert completion.replies[0] != completion.replies[1]
+    (again,) = engine.generate([request])
+    assert again.replies == completion.replies
 
 
 @pytest.mark.parametrize("prompt_format", ["llama2", "swallow"])
@@ -254,6 +271,31 @@ def test_replies_hold_no_nul(tiny_model: Path) -> None:
 def test_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"model '.*absent' cannot be loaded: "):
         start_engine(make_job(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"num_hidden_layers": 3}, r"9 weights are not in its files, model\.layers\.2\."),
+        ({"hidden_size": 128}, "mismatched_sizes"),
+        ({"model_type": "unheard-of"}, "does not recognize this architecture"),
+    ],
+)
+def test_model_whose_files_do_not_fit_is_an_error(
+    tiny_model: Path, tmp_path: Path, change: dict[str, Any], expected: str
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(JobError, match=rf"cannot be loaded: .*{expected}"):
+        start_engine(make_job(folder))
+
+
+def test_model_with_torn_weights_is_an_error(tiny_model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    os.truncate(folder / "model.safetensors", 5000)
+    with pytest.raises(JobError, match="cannot be loaded: Error while deserializing header"):
+        start_engine(make_job(folder))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")

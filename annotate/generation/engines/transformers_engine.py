@@ -31,21 +31,38 @@ def start_transformers(job: GenerationJob) -> TransformersEngine:
     """Load the job's model and tokenizer; raises JobError where they will not load."""
     import torch  # noqa: PLC0415 - the web process imports this package and never torch
     import transformers  # noqa: PLC0415 - as above
+    from safetensors import SafetensorError  # noqa: PLC0415 - as above
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     device = _choose_device(job.device, has_cuda=torch.cuda.is_available())
-    where = {"revision": job.revision or None, "trust_remote_code": False}
-    dtype = job.dtype if job.dtype == "auto" else getattr(torch, job.dtype)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            job.model, use_fast=job.tokenizer.use_fast, **where
-        )
-        model = transformers.AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, **where)
-    except (OSError, ValueError) as error:
+        tokenizer, model = _load(job)
+    except (ImportError, OSError, RuntimeError, SafetensorError, ValueError) as error:
         raise JobError(f"model {job.model!r} cannot be loaded: {error}") from error
     version = f"transformers {transformers.__version__}, torch {torch.__version__}"
     return TransformersEngine(job, tokenizer, model.to(device).eval(), version=version)
+
+
+def _load(job: GenerationJob) -> tuple[Any, Any]:
+    """Return tokenizer and model; raises ValueError where the files lack weights."""
+    import torch  # noqa: PLC0415 - as above
+    import transformers  # noqa: PLC0415 - as above
+
+    where = {"revision": job.revision or None, "trust_remote_code": False}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        job.model, use_fast=job.tokenizer.use_fast, **where
+    )
+    model, loading = transformers.AutoModelForCausalLM.from_pretrained(
+        job.model,
+        dtype="auto" if job.dtype == "auto" else getattr(torch, job.dtype),
+        output_loading_info=True,
+        **where,
+    )
+    missing = sorted(loading["missing_keys"])
+    if missing:  # transformers would draw them at random and go on
+        raise ValueError(f"{len(missing)} weights are not in its files, {missing[0]} first")
+    return tokenizer, model
 
 
 def _choose_device(device: str, *, has_cuda: bool) -> str:

@@ -1,6 +1,6 @@
 """Make the completions that a round lacks, and open it."""
 
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
@@ -41,9 +41,7 @@ def generate_round(*, round_: Round) -> None:
     if round_.closed_at is not None:
         return
     for candidate in round_.candidates.exclude(engine=Candidate.Engine.IMPORTED):
-        missing = dict(missing_requests(round_=round_, candidate=candidate))
-        if missing:
-            _generate(round_, candidate, missing)
+        _generate(round_, candidate)
     rounds.open_round(round_=round_)
 
 
@@ -60,54 +58,69 @@ def count_completions(*, round_: Round) -> dict[int, tuple[int, int]]:
     }
 
 
-def missing_requests(
-    *, round_: Round, candidate: Candidate
-) -> Iterator[tuple[str, tuple[Prompt, int, GenerationRequest]]]:
-    """Yield, by a key, the prompts and samples that the candidate has not answered yet."""
-    made = set(candidate.completions.values_list("prompt", "sample"))
+@dataclass(frozen=True)
+class Wanted:
+    """A completion that a round wants of a candidate, and the request that makes it."""
+
+    prompt: Prompt
+    sample: int
+    request: GenerationRequest
+
+
+def wanted_completions(*, round_: Round, candidate: Candidate) -> dict[str, Wanted]:
+    """Give all completions that the round wants of the candidate, by the key of their request."""
+    run = round_.run
+    wanted = {}
     for prompt in round_.prompts().order_by("prompt_set", "key"):
-        for sample in range(round_.run.samples_per_prompt):
-            if (prompt.pk, sample) not in made:
-                key = f"{prompt.pk}/{sample}"
-                request = GenerationRequest(
-                    key=key,
-                    turns=tuple(prompt.turns),
-                    system=prompt.system or None,
-                    seed=completion_seed(
-                        run_seed=round_.run.seed,
-                        candidate=candidate.name,
-                        prompt=f"{prompt.prompt_set_id}/{prompt.key}",
-                        sample=sample,
-                    ),
-                )
-                yield key, (prompt, sample, request)
+        for sample in range(run.samples_per_prompt):
+            request = GenerationRequest(
+                key=f"{prompt.pk}/{sample}",
+                turns=tuple(prompt.turns),
+                system=prompt.system or None,
+                seed=completion_seed(
+                    run_seed=run.seed,
+                    candidate=candidate.name,
+                    prompt=f"{prompt.prompt_set_id}/{prompt.key}",
+                    sample=sample,
+                ),
+            )
+            wanted[request.key] = Wanted(prompt, sample, request)
+    return wanted
 
 
-def _generate(
-    round_: Round, candidate: Candidate, missing: dict[str, tuple[Prompt, int, GenerationRequest]]
-) -> None:
-    """Run the candidate's engine, and store each completion as soon as it is made."""
+def _generate(round_: Round, candidate: Candidate) -> None:
+    """Run the candidate's engine on what is missing, and store each completion as it is made."""
+    wanted = wanted_completions(round_=round_, candidate=candidate)
+    stored = set(candidate.completions.values_list("prompt", "sample"))
+    missing = {
+        key: each for key, each in wanted.items() if (each.prompt.pk, each.sample) not in stored
+    }
     folder = settings.KURABE_HOME / "generation" / f"round-{round_.pk}-candidate-{candidate.pk}"
     folder.mkdir(parents=True, exist_ok=True)
     completions = folder / "completions.jsonl"
-    # What an earlier call made is stored first, so that its requests are not written again.
+    # An earlier call may have been killed before it stored all that it made. Its requests stay
+    # in the job, whose completions the engine then keeps.
+    made_before = {made.key for made in read_completions(completions)}
     _store_new(candidate, completions, missing)
     if not missing:
         return
-    completions.unlink(missing_ok=True)
     job = folder / "job.json"
     write_requests(
-        (request for _prompt, _sample, request in missing.values()), folder / "requests.jsonl"
+        (each.request for key, each in wanted.items() if key in missing or key in made_before),
+        folder / "requests.jsonl",
     )
     write_job(_job(candidate, folder), job)
     try:
         run_module(
             module="annotate.generation",
             config=job,
-            on_tick=_storer(candidate, completions, missing),
+            on_tick=lambda: _store_new(candidate, completions, missing),
         )
     except ProcessFailed as error:
         raise errors.GenerationFailed(f"{candidate.name}: {error}") from error
+    if missing:
+        message = f"{candidate.name}: the engine was stopped with {len(missing)} completions to go"
+        raise errors.GenerationFailed(message)
 
 
 def _job(candidate: Candidate, folder: Path) -> GenerationJob:
@@ -124,22 +137,10 @@ def _job(candidate: Candidate, folder: Path) -> GenerationJob:
     )
 
 
-def _storer(
-    candidate: Candidate,
-    completions: Path,
-    missing: dict[str, tuple[Prompt, int, GenerationRequest]],
-) -> Callable[[], None]:
-    return lambda: _store_new(candidate, completions, missing)
-
-
-def _store_new(
-    candidate: Candidate,
-    completions: Path,
-    missing: dict[str, tuple[Prompt, int, GenerationRequest]],
-) -> None:
+def _store_new(candidate: Candidate, completions: Path, missing: dict[str, Wanted]) -> None:
     """Store the file's completions that are still missing, and strike them from the list."""
     rows = [
-        _completion(candidate, *missing.pop(made.key), made)
+        _completion(candidate, missing.pop(made.key), made)
         for made in read_completions(completions)
         if made.key in missing
     ]
@@ -147,20 +148,14 @@ def _store_new(
     Completion.objects.bulk_create(rows, batch_size=1_000, ignore_conflicts=True)
 
 
-def _completion(
-    candidate: Candidate,
-    prompt: Prompt,
-    sample: int,
-    request: GenerationRequest,
-    made: GeneratedCompletion,
-) -> Completion:
+def _completion(candidate: Candidate, wanted: Wanted, made: GeneratedCompletion) -> Completion:
     return Completion(
         candidate=candidate,
-        prompt=prompt,
-        sample=sample,
+        prompt=wanted.prompt,
+        sample=wanted.sample,
         replies=list(made.replies),
         finish_reason=made.finish_reason,
-        seed=request.seed,
+        seed=wanted.request.seed,
         prompt_tokens=made.prompt_tokens,
         completion_tokens=made.completion_tokens,
         engine_version=f"{made.engine} {made.engine_version}",

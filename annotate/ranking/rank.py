@@ -18,7 +18,8 @@ from annotate.ranking.strengths import fit_strengths
 from annotate.ranking.tally import Record, Tally, count_votes
 from annotate.ranking.votes import check_votes
 
-# Symmetric votes give equal strengths but for the solver's rounding, which stays below this.
+# Symmetric votes give equal strengths, and another processor equal intervals, but for rounding
+# errors, which stay below this.
 _DECIMALS = 10
 _LIBRARIES = ("choix", "numpy", "scipy")
 
@@ -135,8 +136,8 @@ def _stand(fit: GroupFit, place: int, number: int, record: Record) -> Standing:
         candidate=candidate,
         group=number,
         strength=strength,
-        low=None if reach is None else strength - reach,
-        high=None if reach is None else strength + reach,
+        low=None if reach is None else round(strength - reach, _DECIMALS),
+        high=None if reach is None else round(strength + reach, _DECIMALS),
         rank=int(fit.ranks.rank[place]),
         rank_low=int(fit.ranks.low[place]),
         rank_high=int(fit.ranks.high[place]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from annotate.ranking.arrays import BoolArray, FloatArray
+from annotate.ranking.arrays import BoolArray, FloatArray, count_equal
 from annotate.ranking.clustered import centre, jackknife_rows, sandwich_rows, symmetric_root
 from annotate.ranking.standings import IntervalMethod
 from annotate.ranking.strengths import information, pinned
@@ -89,7 +89,7 @@ def _is_thin(tally: Tally, half_wins: FloatArray) -> BoolArray:
     """
     n = tally.n_candidates
     sides = np.concatenate([tally.first, tally.second])
-    judged = np.unique(np.tile(tally.annotator, 2) * n + sides) % n
+    judged = count_equal(np.tile(tally.annotator, 2) * n + sides)[0] % n
     rarer = np.minimum(half_wins.sum(axis=1), half_wins.sum(axis=0))
     few = np.bincount(judged, minlength=n) < THIN_ANNOTATORS
     return np.asarray(few | (rarer < THIN_HALF_WINS))

@@ -28,7 +28,8 @@ class Standing:
             ranks of two groups cannot be compared.
         strength: log scale, mean 0 inside the group, to 10 decimals; 0 for a candidate that is
             alone in its group (a group of one has no scale); None without a vote.
-        low, high: interval of the strength; None where strength is None, and in a group of one.
+        low, high: interval of the strength, to 10 decimals; None where strength is, and in a group
+            of one.
         rank: 1 is the strongest of the group; equal strengths share a rank.
         rank_low, rank_high: best and worst rank that the votes allow, simultaneous over the group.
         wins, losses, ties, both_bad, votes: every vote on the candidate, those against candidates

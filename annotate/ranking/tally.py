@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from annotate.ranking.arrays import FloatArray, IntArray, sum_at
+from annotate.ranking.arrays import FloatArray, IntArray, count_equal, sum_at
 from annotate.ranking.votes import A_WINS, B_WINS, BOTH_BAD, TIE, VoteColumns
 
 # Wins + half of the ties is Davidson's (1970) sufficient statistic for the strengths. "Both bad"
@@ -90,7 +90,7 @@ def count_votes(columns: VoteColumns) -> tuple[Tally, Record]:
     first, second, outcome = _with_first_below_second(columns)
     # One integer says all of a vote, so that sorting integers brings equal votes together.
     vote = ((annotator * n + first) * n + second) * _N_OUTCOMES + outcome
-    kind, count = np.unique(vote, return_counts=True)
+    kind, count = count_equal(vote)
     cell, outcome = np.divmod(kind, _N_OUTCOMES)
     start = np.flatnonzero(np.diff(cell, prepend=-1))
     annotator, pair = np.divmod(cell, max(n * n, 1))
@@ -108,7 +108,7 @@ def count_votes(columns: VoteColumns) -> tuple[Tally, Record]:
 
 
 def _renumber(annotator: IntArray) -> tuple[int, IntArray]:
-    present = np.unique(annotator)
+    present, _ = count_equal(annotator)
     return len(present), np.searchsorted(present, annotator)
 
 

@@ -49,6 +49,9 @@ def _largest_difference(wins: int, losses: int, n: int, z: float) -> float:
     seen = (wins - losses) / n
     if wins == n:
         return 1.0
+    if wins == losses == 0:
+        # What was seen has no variance, so that it solves the equation below, as this does.
+        return z**2 / (n + z**2)
 
     def excess(difference: float) -> float:
         return n * (difference - seen) ** 2 - z**2 * _null_variance(wins, losses, n, difference)

@@ -150,9 +150,10 @@ USE_TZ = True
 TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
 
 STATIC_URL = "static/"
-STATIC_ROOT = KURABE_HOME / "static"
-# Serve straight from the source folders, so that no collectstatic stands between setup and start.
+# Served straight from the source folders, so that no collectstatic stands between setup and start.
 WHITENOISE_USE_FINDERS = True
+# Only for a web server that is to serve the files by itself, after a collectstatic.
+STATIC_ROOT = os.environ.get("STATIC_ROOT")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -152,9 +152,9 @@ def turn_the_loop(run: SelectionRun) -> None:
         base=run.candidates.get(name=CANDIDATES[0]),
         opens_round=False,
         is_queued=False,
-        epochs=12.0,
+        epochs=15.0,
         batch_size=4,
-        learning_rate=5e-4,
+        learning_rate=4e-5,
     )
     training.train(training_run=training_run)
 

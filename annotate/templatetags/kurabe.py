@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django import template
 from django.contrib.auth.models import AnonymousUser
+from django.utils.formats import number_format
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
@@ -37,6 +38,14 @@ def votes(kinds: Mapping[str, int]) -> dict[str, object]:
         "judges": kinds.get(Annotator.Kind.JUDGE, 0),
         "simulated": kinds.get(Annotator.Kind.SIMULATED, 0),
     }
+
+
+@register.filter
+def decimals(number: float | None, places: int) -> str:
+    """Write a measured number with so many decimals and a true minus sign; a dash for none."""
+    if number is None:
+        return "–"
+    return number_format(number, decimal_pos=places).replace("-", "−")
 
 
 @register.filter

@@ -58,7 +58,10 @@ def line_chart(title: str, measured: Sequence[tuple[float, float | None]]) -> Li
         title=title,
         points=points,
         y_ticks=tuple(
-            Tick(round(_scale(y, ticks[0], ticks[-1], BOTTOM, TOP), 1), f"{y:.6g}") for y in ticks
+            Tick(
+                round(_scale(y, ticks[0], ticks[-1], BOTTOM, TOP), 1), f"{y:.6g}".replace("-", "−")
+            )
+            for y in ticks
         ),
         x_ticks=(Tick(LEFT, f"{first_step:g}"), Tick(RIGHT, f"{last_step:g}")),
         first=known[0][1],

@@ -39,7 +39,7 @@ def ranking(request: HttpRequest, run: str, ranking: int) -> HttpResponse:
         "ranking": stored,
         "run": stored.run,
         "kinds": stored.settings["votes_by_kind"],
-        "settings": {k: v for k, v in stored.settings.items() if k != "votes_by_kind"},
+        "settings": {k: v for k, v in sorted(stored.settings.items()) if k != "votes_by_kind"},
         "groups": part_groups(stored.standings),
         "without_votes": [row for row in stored.standings if row["group"] is None],
     }

@@ -71,7 +71,7 @@ def wanted_completions(*, round_: Round, candidate: Candidate) -> dict[str, Want
     """Give all completions that the round wants of the candidate, by the key of their request."""
     run = round_.run
     wanted = {}
-    for prompt in round_.prompts().order_by("prompt_set", "key"):
+    for prompt in round_.prompts().select_related("prompt_set").order_by("prompt_set", "key"):
         for sample in range(run.samples_per_prompt):
             request = GenerationRequest(
                 key=f"{prompt.pk}/{sample}",
@@ -80,7 +80,7 @@ def wanted_completions(*, round_: Round, candidate: Candidate) -> dict[str, Want
                 seed=completion_seed(
                     run_seed=run.seed,
                     candidate=candidate.name,
-                    prompt=f"{prompt.prompt_set_id}/{prompt.key}",
+                    prompt=f"{prompt.prompt_set.slug}/{prompt.key}",
                     sample=sample,
                 ),
             )

@@ -1,6 +1,7 @@
 """What Kurabe's templates need beside Django's own tags."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from django import template
 from django.contrib.auth.models import AnonymousUser
@@ -12,6 +13,10 @@ from annotate.models import Annotator, User
 from annotate.permissions import has_role
 
 register = template.Library()
+
+NONE = "–"
+Measured = float | Literal[""] | None
+"""A number, or what a template gives for one that is missing."""
 
 
 @register.filter
@@ -41,19 +46,19 @@ def votes(kinds: Mapping[str, int]) -> dict[str, object]:
 
 
 @register.filter
-def decimals(number: float | None, places: int) -> str:
+def decimals(number: Measured, places: int) -> str:
     """Write a measured number with so many decimals and a true minus sign; a dash for none."""
-    if number is None:
-        return "–"
+    if number is None or number == "":
+        return NONE
     return number_format(number, decimal_pos=places).replace("-", "−")
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
+def duration(seconds: Measured) -> str:
     """Write seconds as a person would say them."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
+    if seconds is None or seconds == "":
+        return NONE
+    minutes, rest = divmod(round(float(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
@@ -63,6 +68,6 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
-def scientific(number: float | None) -> str:
+def scientific(number: Measured) -> str:
     """Write a very small number, such as a learning rate, with its power of ten."""
-    return "–" if number is None else f"{number:.2e}"
+    return NONE if number is None or number == "" else f"{float(number):.2e}"

@@ -79,7 +79,8 @@ def thin(curve: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def round_ticks(low: float, high: float) -> list[float]:
     """Give up to 6 round numbers, evenly spaced, the first below `low`, the last above `high`."""
-    if low == high:
+    # A range that floating point can hardly tell from none is none.
+    if high - low < 1e-9 * max(1.0, abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
     rough = (high - low) / 4
     magnitude = 10 ** math.floor(math.log10(rough))

@@ -1,0 +1,58 @@
+"""The home page: what there is to rate, and to researchers every run."""
+
+import pytest
+
+from annotate.models import Annotator, Round, SelectionRun
+from annotate.services import rounds, voting
+from tests import factories as make
+from tests.views.pages import browser_as, browser_of, cast_votes, count_queries
+
+pytestmark = pytest.mark.django_db
+
+
+def test_home_offers_runs_that_take_votes_alone() -> None:
+    open_run, closed = make.make_open_round().run, make.make_open_round()
+    rounds.close_round(round_=closed)
+    page = browser_as("volunteer").get("/").content.decode()
+    assert f'href="/rate/{open_run.slug}/"' in page
+    assert closed.run.slug not in page
+
+
+def test_home_counts_own_votes_in_each_run() -> None:
+    user = make.make_user()
+    first, second = make.make_open_round(n_prompts=3), make.make_open_round()
+    cast_votes(first, voting.annotator_of(user=user), 2)
+    cast_votes(second, make.make_annotator(), 1)
+    page = browser_of(user).get("/").content.decode()
+    assert "2 votes today · 2 in all" in page
+    assert page.count("2 votes of yours") == 1
+    assert page.count("0 votes of yours") == 1
+
+
+def test_home_says_what_to_do_when_nothing_is_open() -> None:
+    page = browser_as("volunteer").get("/").content.decode()
+    assert "Please come back later" in page
+
+
+def test_home_lists_every_run_to_a_researcher() -> None:
+    run = make.make_run(title="A draft of mine")
+    assert run.title in browser_as("researcher").get("/").content.decode()
+    assert run.title not in browser_as("volunteer").get("/").content.decode()
+
+
+def test_home_names_a_simulated_annotator() -> None:
+    user = make.make_user()
+    Annotator.objects.create(user=user, kind="simulated", name=user.username)
+    assert "simulated annotator</span>" in browser_of(user).get("/").content.decode()
+
+
+@pytest.mark.parametrize("role", ["volunteer", "researcher"])
+def test_home_queries_do_not_grow_with_runs(role: str) -> None:
+    client = browser_as(role)
+    cast_votes(make.make_open_round(), make.make_annotator(), 1)
+    client.get("/")  # makes the annotator
+    with_one = count_queries(lambda: client.get("/"))
+    for _run in range(2):
+        cast_votes(make.make_open_round(), make.make_annotator(), 2)
+    assert SelectionRun.objects.count() == Round.objects.count() == 3
+    assert count_queries(lambda: client.get("/")) == with_one

@@ -1,0 +1,165 @@
+"""The rating page shows one comparison, whole and safe."""
+
+import pytest
+from django.test import Client
+
+from annotate.models import Comparison, Completion, Round
+from annotate.services import rounds, voting
+from annotate.services.simulating import read_page
+from tests import factories as make
+from tests.views.pages import HTMX, browser_as, browser_of, cast_votes, count_queries
+
+pytestmark = pytest.mark.django_db
+
+
+def open_page(client: Client, round_: Round, **options: object) -> str:
+    answer = client.get(f"/rate/{round_.run.slug}/", **options)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def one_pair(replies_a: list[str], replies_b: list[str], **prompt: object) -> Round:
+    """Make an open round in which there is one pair to judge."""
+    round_ = make.make_open_round(n_prompts=0)
+    asked = make.make_prompt(round_.run.prompt_sets.get(), **prompt)
+    for candidate, replies in zip(
+        round_.candidates.order_by("id"), (replies_a, replies_b), strict=True
+    ):
+        make.make_completion(candidate, asked, replies=replies)
+    return round_
+
+
+def test_rating_page_keeps_its_contract() -> None:
+    round_ = one_pair(["one"], ["two"], turns=["Which?"], language="ja", system="Be brief.")
+    html = open_page(browser_as("volunteer", enforce_csrf_checks=True), round_)
+    page = read_page(html)
+    comparison = Comparison.objects.get()
+    assert (page.turns, sorted(page.left + page.right)) == (["Which?"], ["one", "two"])
+    assert page.language == "ja"
+    assert page.form["token"] == str(comparison.token)
+    assert len(page.form["csrfmiddlewaretoken"]) == 64
+    assert html.count("data-comparison") == 1
+    for choice in voting.CHOICES:
+        assert html.count(f'<button type="submit" name="choice" value="{choice}"') == 1
+    assert '<article class="conversation" lang="ja" data-language="ja">' in html
+    assert "data-system>Be brief.</div>" in html
+
+
+@pytest.mark.parametrize(("side_a", "left"), [("left", "of a"), ("right", "of b")])
+def test_rating_page_shows_sides_as_they_were_drawn(side_a: str, left: str) -> None:
+    round_ = one_pair(["of a"], ["of b"])
+    user = make.make_user()
+    first, second = Completion.objects.order_by("candidate")
+    make.make_comparison(
+        first, second, round_=round_, annotator=voting.annotator_of(user=user), side_a=side_a
+    )
+    assert read_page(open_page(browser_of(user), round_)).left == [left]
+
+
+def test_rating_page_shows_a_whole_conversation_in_order() -> None:
+    round_ = one_pair(["a1", "a2"], ["b1", "b2"], turns=["First?", "And then?"])
+    html = open_page(browser_as("volunteer"), round_)
+    page = read_page(html)
+    assert page.turns == ["First?", "And then?"]
+    assert sorted([page.left, page.right]) == [["a1", "a2"], ["b1", "b2"]]
+    texts = ["First?", page.left[0], page.right[0], "And then?", page.left[1], page.right[1]]
+    places = [html.index(f">{text}</div>") for text in texts]
+    assert places == sorted(places)
+
+
+def test_rating_page_shows_an_early_end_as_empty_replies() -> None:
+    page = read_page(
+        open_page(browser_as("volunteer"), one_pair(["a1"], ["b1", "b2"], turns=["?", "?"]))
+    )
+    assert sorted([page.left, page.right]) == [["a1", ""], ["b1", "b2"]]
+
+
+def test_rating_page_escapes_and_keeps_every_character() -> None:
+    text = "\n <script>alert('&amp;')</script>\n\n  indented\t& \"quoted\" 漢字 👩‍👩‍👧 "
+    round_ = one_pair([text], ["plain"], turns=["<b>bold?</b>"])
+    html = open_page(browser_as("volunteer"), round_)
+    page = read_page(html)
+    assert text in page.left + page.right
+    assert page.turns == ["<b>bold?</b>"]
+    assert "<script>alert" not in html
+    assert "<b>bold" not in html
+
+
+def test_rating_page_says_that_a_reply_is_empty_outside_of_its_text() -> None:
+    html = open_page(browser_as("volunteer"), one_pair([""], ["full"]))
+    page = read_page(html)
+    assert sorted(page.left + page.right) == ["", "full"]
+    assert html.count('data-empty-label="(empty reply)"') == 1
+
+
+def test_rating_page_says_that_a_reply_was_cut_off() -> None:
+    round_ = one_pair(["whole"], ["other"])
+    candidate = make.make_candidate(round_.run)
+    round_.candidates.set([candidate, round_.candidates.first()])
+    prompt = round_.run.prompts().get()
+    make.make_completion(candidate, prompt, replies=["cut of"], finish_reason="length")
+    html = open_page(browser_as("volunteer"), round_)
+    assert html.count("the answer reached the length limit") == 1
+    assert "cut of</div>\n        <p" in html
+
+
+def test_rating_page_is_never_cached_and_varies_by_htmx() -> None:
+    answer = browser_as("volunteer").get(f"/rate/{make.make_open_round().run.slug}/")
+    assert answer["Cache-Control"] == "no-store"
+    assert "HX-Request" in answer["Vary"]
+
+
+def test_rating_page_gives_htmx_the_comparison_alone() -> None:
+    round_ = make.make_open_round()
+    html = open_page(browser_as("volunteer"), round_, headers=HTMX)
+    assert read_page(html).has_comparison
+    assert "<html" not in html
+    assert '<span id="progress" hx-swap-oob="innerHTML">' in html
+
+
+def test_rating_page_gives_the_same_comparison_on_reload() -> None:
+    client, round_ = browser_as("volunteer"), make.make_open_round()
+    first, second = (read_page(open_page(client, round_)).form["token"] for _visit in range(2))
+    assert first == second
+    assert Comparison.objects.count() == 1
+
+
+def test_rating_page_says_that_all_is_seen_and_where_to_go_on() -> None:
+    user = make.make_user()
+    round_, other = make.make_open_round(n_prompts=1), make.make_open_round()
+    cast_votes(round_, voting.annotator_of(user=user), 1)
+    html = open_page(browser_of(user), round_)
+    assert "data-nothing-left" in html
+    assert "You have judged every pair of this round." in html
+    assert f'href="/rate/{other.run.slug}/"' in html
+
+
+def test_rating_page_says_that_no_round_is_open() -> None:
+    round_ = make.make_open_round()
+    rounds.close_round(round_=round_)
+    html = open_page(browser_as("volunteer"), round_)
+    assert read_page(html).nothing_left
+    assert "This run takes no votes at the moment." in html
+
+
+def test_rating_page_of_an_unknown_run_is_not_found() -> None:
+    assert browser_as("volunteer").get("/rate/never-made/").status_code == 404
+
+
+def test_rating_page_speaks_japanese() -> None:
+    client, round_ = browser_as("volunteer"), make.make_open_round()
+    html = open_page(client, round_, headers={"Accept-Language": "ja"})
+    assert "引き分け" in html
+    assert "どちらも悪い" in html
+    assert 'lang="en" data-language="en"' in html
+
+
+def test_rating_queries_do_not_grow_with_candidates_and_votes() -> None:
+    counts = []
+    for n in (2, 6):
+        round_ = make.make_open_round(n_candidates=n, n_prompts=n)
+        cast_votes(round_, make.make_annotator(), n)
+        client = browser_as("volunteer")
+        open_page(client, round_)
+        counts.append(count_queries(lambda: open_page(client, round_)))  # noqa: B023  called at once
+    assert counts[0] == counts[1]

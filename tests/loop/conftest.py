@@ -37,13 +37,14 @@ def worker_environment(home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start_worker(home: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Give a function that starts a worker, which ends when the queues are empty."""
+    """Give a function that starts a worker; one-shot, it ends when the queues are empty."""
 
-    def start(*, name: str = "worker") -> subprocess.Popen[str]:
+    def start(*, name: str = "worker", one_shot: bool = True) -> subprocess.Popen[str]:
         with (home / f"{name}.log").open("a") as log:
             return subprocess.Popen(
                 [
-                    *(sys.executable, "manage.py", "procrastinate", "worker", "--one-shot"),
+                    *(sys.executable, "manage.py", "procrastinate", "worker"),
+                    *(["--one-shot"] if one_shot else []),
                     *("--queues", "default,gpu", "--concurrency", "1", "--name", name),
                 ],
                 cwd=settings.BASE_DIR,

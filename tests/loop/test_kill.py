@@ -1,0 +1,110 @@
+"""A worker that is killed in the middle loses nothing, and its job goes on by itself."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from annotate.models import Completion, TrainingRun
+from annotate.services import generating, rounds, voting
+from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.training import start_training
+from tests import factories as make
+from tests.loop.test_loop import begin_run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+REVIVAL_S = 300  # a minute without a heartbeat, up to a minute to the next look, and the work
+
+
+def wait_until(is_so: Callable[[], bool], *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def kill(worker: subprocess.Popen[str]) -> None:
+    """Kill the worker and the process that it started, as a power cut would."""
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+def test_killed_generation_goes_on(
+    tiny_model: Path, home: Path, start_worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    run = begin_run(tiny_model)
+    run.samples_per_prompt = 60
+    run.save()
+    made = Completion.objects.of_run(run)
+    worker = start_worker(name="first", one_shot=False)
+    wait_until(lambda: made.count() > 0, seconds=120)
+    kill(worker)
+    before = set(made.values_list("id", flat=True))
+    assert 0 < len(before) < 2 * 4 * 60
+    worker = start_worker(name="second", one_shot=False)
+    wait_until(lambda: run.rounds.get().is_open, seconds=REVIVAL_S)
+    kill(worker)
+    assert made.count() == 2 * 4 * 60
+    assert before <= set(made.values_list("id", flat=True))
+
+
+def test_killed_training_goes_on(
+    tiny_model: Path, home: Path, start_worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    round_ = make.make_open_round(n_prompts=40)
+    voter = make.make_annotator()
+    for _vote in range(40):
+        comparison = voting.lease_comparison(round_=round_, annotator=voter)
+        voting.record_vote(token=comparison.token, annotator=voter, choice="left")
+    parent = round_.candidates.earliest("id")
+    parent.engine, parent.prompt_format = "transformers", "chat_template"
+    parent.model = str(tiny_model)
+    parent.save()
+    training_run = start_training(
+        dataset=export_preferences(run=round_.run, rule=PairRule()),
+        base=parent,
+        opens_round=False,
+        epochs=30,
+        batch_size=4,
+        max_length=256,
+        checkpoint_every=10,
+    )
+    worker = start_worker(name="first", one_shot=False)
+    wait_until(lambda: training_run.metrics.filter(step__gte=20).exists(), seconds=180)
+    kill(worker)
+    training_run.refresh_from_db()
+    assert training_run.state == TrainingRun.State.RUNNING
+    worker = start_worker(name="second", one_shot=False)
+
+    def is_over() -> bool:
+        training_run.refresh_from_db()
+        return training_run.is_over
+
+    wait_until(is_over, seconds=REVIVAL_S)
+    kill(worker)
+    assert (training_run.state, training_run.failure) == ("finished", "")
+    assert training_run.candidates.count() == 1
+    assert list(training_run.metrics.values_list("step", flat=True)) == list(range(1, 301))
+
+
+def test_round_that_was_killed_twice_is_made_once(
+    tiny_model: Path, home: Path, start_worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Whoever calls the service again, whenever, adds only what is missing."""
+    run = begin_run(tiny_model)
+    run.samples_per_prompt = 60
+    run.save()
+    for name in ("first", "second"):
+        there = Completion.objects.of_run(run).count()
+        worker = start_worker(name=name, one_shot=False)
+        if name == "first":
+            wait_until(lambda: Completion.objects.of_run(run).count() > there, seconds=120)  # noqa: B023  waited for at once
+        kill(worker)
+    generating.generate_round(round_=run.rounds.get())
+    assert Completion.objects.of_run(run).count() == 2 * 4 * 60
+    rounds.close_round(round_=run.rounds.get())

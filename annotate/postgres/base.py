@@ -18,7 +18,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Give psycopg's parameters, with the running server's socket folder as the host."""
         params = super().get_connection_params()
-        params["host"] = server.ensure_running(Path(params.pop("pgdata")))
+        params["host"] = server.socket_dir_of(Path(params.pop("pgdata")))
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -32,6 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     raise OperationalError(str(error)) from error
                 if "does not exist" not in str(error):
                     time.sleep(0.3)
+                    server.forget(Path(self.settings_dict["OPTIONS"]["pgdata"]))
                     conn_params = self.get_connection_params()
                 elif conn_params["dbname"] == self.settings_dict["NAME"] and not self._is_test():
                     server.create_database(

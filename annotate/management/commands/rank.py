@@ -34,7 +34,7 @@ class Command(KurabeCommand):
         parser.add_argument(
             "--prior", type=float, metavar="K", default=0.5,
             help="wins each way against a phantom opponent, which keep every strength finite"
-            " (default 0.5; 0: none, and only candidates that beat each other in a circle compare)",
+            " (default 0.5; 0: none, and only candidates that chains of wins join both ways compare)",
         )  # fmt: skip
         parser.add_argument(
             "--level", type=float, default=0.95, help="of the intervals (default .95)"
@@ -55,7 +55,7 @@ class Command(KurabeCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         run = find_run(options["slug"])
-        if options["round"] and not run.rounds.filter(number=options["round"]).exists():
+        if options["round"] is not None and not run.rounds.filter(number=options["round"]).exists():
             raise CommandError(f"run {run.slug} has no round {options['round']}")
         rankings = store_rankings(
             run=run, settings=settings, by=options["by"], round_number=options["round"]

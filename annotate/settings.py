@@ -5,6 +5,8 @@ A secret `NAME` can also be given as `NAME_FILE`, the path of a file that holds 
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +43,14 @@ def secret_key(home: Path) -> str:
     if key := env_str("SECRET_KEY"):
         return key
     path = home / "secret_key"
-    try:
-        # "x" refuses to write over a key that another process has just made.
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    if not path.exists():
+        descriptor, draft = tempfile.mkstemp(dir=home)  # for our eyes only, mode 0600
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+        # A link appears with its whole text, and refuses where another process was first.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
     return path.read_text(encoding="utf-8")
 
 
@@ -109,9 +113,10 @@ TEMPLATES = [
 def databases(home: Path) -> dict[str, Any]:
     """Use the PostgreSQL that `DATABASE_URL` names; with none, one embedded under `home`."""
     if url := env_str("DATABASE_URL"):
-        database = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
-        if database["ENGINE"] != "django.db.backends.postgresql":
+        scheme, separator, _rest = url.partition("://")
+        if scheme not in ("postgresql", "postgres") or not separator:
             raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://")
+        database = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
         return {"default": dict(database)}
     return {
         "default": {

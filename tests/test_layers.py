@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "annotate.forms": {"annotate.services", "annotate.models"},
     "annotate.permissions": {"annotate.models"},
     "annotate.middleware": {"annotate.models"},
-    "annotate.templatetags": {"annotate.models"},
+    "annotate.templatetags": {"annotate.models", "annotate.permissions"},
     "annotate.admin": {"annotate.models"},
     "annotate.urls": {"annotate.views"},
     "annotate.management": {

@@ -8,7 +8,7 @@ import numpy as np
 from django.db.models import F
 
 from annotate.models import Candidate, Ranking, SelectionRun, Vote
-from annotate.ranking import OUTCOMES, RankingSettings, rank_candidates
+from annotate.ranking import RankingSettings, encode_outcomes, rank_candidates
 from annotate.services.ledger import take_cutoff
 
 SLICES = {
@@ -17,7 +17,6 @@ SLICES = {
     "turn": "turn",
 }
 TURN_NAMES = {Vote.WHOLE_CONVERSATION: "overall"}
-OUTCOME_CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
 Ballot = tuple[int, int, str, int, str]  # candidate a, candidate b, outcome, annotator, its kind
 
@@ -97,16 +96,11 @@ def rank_ballots(
     annotators = {
         annotator: index for index, annotator in enumerate({row[3]: 0 for row in ballots})
     }
-    columns = np.array(
-        [(position[a], position[b], OUTCOME_CODE[outcome], annotators[annotator])
-         for a, b, outcome, annotator, _kind in ballots],
-        dtype=np.int64,
-    ).reshape(-1, 4)  # fmt: skip
     fit = rank_candidates(
-        candidate_a=columns[:, 0],
-        candidate_b=columns[:, 1],
-        outcome=columns[:, 2],
-        annotator=columns[:, 3],
+        candidate_a=np.array([position[row[0]] for row in ballots], dtype=np.int64),
+        candidate_b=np.array([position[row[1]] for row in ballots], dtype=np.int64),
+        outcome=encode_outcomes([row[2] for row in ballots]),
+        annotator=np.array([annotators[row[3]] for row in ballots], dtype=np.int64),
         n_candidates=len(candidates),
         settings=settings,
     )

@@ -34,7 +34,8 @@ class Command(KurabeCommand):
         parser.add_argument(
             "--prior", type=float, metavar="K", default=0.5,
             help="wins each way against a phantom opponent, which keep every strength finite"
-            " (default 0.5; 0: none, and only candidates that chains of wins join both ways compare)",
+            " (default 0.5; 0: none, and only candidates that chains of wins join both ways are"
+            " compared)",
         )  # fmt: skip
         parser.add_argument(
             "--level", type=float, default=0.95, help="of the intervals (default .95)"

@@ -21,7 +21,8 @@ document.addEventListener("keydown", (event) => {
   const button = form().querySelector(`[aria-keyshortcuts~="${CSS.escape(event.key)}"]`);
   if (!button) return;
   event.preventDefault();
-  form().requestSubmit(button);
+  // Not requestSubmit: htmx learns from the click which button it was.
+  button.click();
 });
 
 document.addEventListener(

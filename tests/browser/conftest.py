@@ -1,0 +1,69 @@
+"""A real Chromium, in front of a real server, on a real database."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from annotate.models import User
+from tests.browser.chromium import launch_options
+from tests.views.conftest import home
+
+__all__ = ["browser", "home", "open_as"]
+
+Open = Callable[..., Page]
+WAIT_MS = 5_000
+# How Chromium and htmx report answers from 400 on, and lines that are cut: tests ask for those.
+REFUSED = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium once for all tests."""
+    # Playwright keeps an event loop in this thread, and Django would refuse to query beside it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(**launch_options())
+        yield chromium
+        chromium.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def open_as(browser: Browser, live_server: Any) -> Iterator[Open]:
+    """Give a function that opens a page in a new browser in which a user is signed in.
+
+    Errors of scripts and of the content security policy fail the test when it ends.
+    """
+    faults: list[str] = []
+    contexts = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(REFUSED):
+            faults.append(message.text)
+
+    def open_page(user: User | None, path: str, **options: Any) -> Page:
+        options = {"viewport": {"width": 1280, "height": 800}, "locale": "en"} | options
+        context = browser.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        context.set_default_timeout(WAIT_MS)
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            session = client.cookies[settings.SESSION_COOKIE_NAME].value
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session}
+            context.add_cookies([{**cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []

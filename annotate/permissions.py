@@ -9,9 +9,18 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from annotate.models import User
 from annotate.models.people import Role
+
+
+class SignedInRequest(HttpRequest):
+    """A request behind `role_required`, as views may take it."""
+
+    user: User
+    htmx: HtmxDetails
+
 
 View = Callable[..., HttpResponseBase]
 ROLES = list(Role)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from annotate.models import Comparison, Completion
+from annotate.models.votes import Side
 
-LETTERS = {Comparison.Side.LEFT: "A", Comparison.Side.RIGHT: "B"}
+LETTERS = {Side.LEFT: "A", Side.RIGHT: "B"}
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ def blind(comparison: Comparison) -> BlindComparison:
     """Put the completions on the sides where they were drawn, and leave out whose they are."""
     prompt = comparison.prompt
     left, right = comparison.completion_a, comparison.completion_b
-    if comparison.side_a == Comparison.Side.RIGHT:
+    if comparison.side_a == Side.RIGHT:
         left, right = right, left
     n_turns = max(len(prompt.turns), len(left.replies), len(right.replies))
     columns = zip_longest(
         prompt.turns,
-        _replies(left, Comparison.Side.LEFT, n_turns),
-        _replies(right, Comparison.Side.RIGHT, n_turns),
+        _replies(left, Side.LEFT, n_turns),
+        _replies(right, Side.RIGHT, n_turns),
     )
     return BlindComparison(
         token=comparison.token,
@@ -62,7 +63,7 @@ def blind(comparison: Comparison) -> BlindComparison:
     )
 
 
-def _replies(completion: Completion, side: Comparison.Side, n_turns: int) -> list[Reply]:
+def _replies(completion: Completion, side: Side, n_turns: int) -> list[Reply]:
     """Give a reply for every turn, empty ones where the completion stopped early."""
     texts = completion.replies + [""] * (n_turns - len(completion.replies))
     is_cut = completion.finish_reason == Completion.FinishReason.LENGTH

@@ -10,6 +10,8 @@ MAX_POINTS = 240
 WHISKER_WIDTH, WHISKER_MARGIN = 120, 6
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
+Interval = tuple[float | None, float | None, float | None]
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -89,24 +91,21 @@ def round_ticks(low: float, high: float) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def whiskers(
-    intervals: Sequence[tuple[float | None, float | None, float | None]],
-) -> list[Whisker | None]:
+def whiskers(intervals: Sequence[Interval]) -> list[Whisker | None]:
     """Place (low, centre, high) triples on one common scale; None where a number is missing."""
-    whole = [triple for triple in intervals if None not in triple]
-    if not whole:
-        return [None for _triple in intervals]
-    low = min(0.0, *(triple[0] for triple in whole))
-    high = max(0.0, *(triple[2] for triple in whole))
+    ends = [end for low, _centre, high in intervals for end in (low, high) if end is not None]
+    least, most = min([0.0, *ends]), max([0.0, *ends])
 
     def place(value: float) -> float:
-        return round(_scale(value, low, high, WHISKER_MARGIN, WHISKER_WIDTH - WHISKER_MARGIN), 1)
+        start, end = WHISKER_MARGIN, WHISKER_WIDTH - WHISKER_MARGIN
+        return round(_scale(value, least, most, start, end), 1)
 
-    return [
-        None if None in (low_, centre, high_)
-        else Whisker(place(low_), place(centre), place(high_), place(0.0))
-        for low_, centre, high_ in intervals
-    ]  # fmt: skip
+    def mark(low: float | None, centre: float | None, high: float | None) -> Whisker | None:
+        if low is None or centre is None or high is None:
+            return None
+        return Whisker(place(low), place(centre), place(high), place(0.0))
+
+    return [mark(*interval) for interval in intervals]
 
 
 def _scale(value: float, low: float, high: float, start: float, end: float) -> float:

@@ -3,39 +3,38 @@
 from pathlib import Path
 
 from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from annotate.models import PreferenceDataset, Vote
 from annotate.models.people import Role
-from annotate.permissions import role_required
+from annotate.permissions import SignedInRequest, role_required
 from annotate.views import counts
 
 
 @require_safe
 @role_required(Role.RESEARCHER)
-def dataset(request: HttpRequest, dataset: int) -> HttpResponse:
+def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
     """Show what a dataset holds, and how it was made."""
-    stored = get_object_or_404(PreferenceDataset.objects.select_related("run"), pk=dataset)
-    votes = Vote.objects.of_run(stored.run).standing_at(stored.cutoff)
+    dataset = get_object_or_404(PreferenceDataset.objects.select_related("run"), pk=pk)
+    votes = Vote.objects.of_run(dataset.run).standing_at(dataset.cutoff)
     context = {
-        "dataset": stored,
-        "run": stored.run,
+        "dataset": dataset,
+        "run": dataset.run,
         "kinds": counts.votes_by_kind(votes),
-        "training_runs": stored.training_runs.select_related("base"),
-        "file": file_of(stored),
+        "training_runs": dataset.training_runs.select_related("base"),
+        "file": file_of(dataset),
     }
     return render(request, "datasets/page.html", context)
 
 
 @require_safe
 @role_required(Role.RESEARCHER)
-def dataset_file(request: HttpRequest, dataset: int) -> FileResponse:
+def dataset_file(request: SignedInRequest, pk: int) -> FileResponse:
     """Send a dataset's bytes as they were written."""
-    stored = get_object_or_404(PreferenceDataset, pk=dataset)
-    path = file_of(stored)
+    path = file_of(get_object_or_404(PreferenceDataset, pk=pk))
     if path is None:
         raise Http404(_("The file of this dataset is no longer there."))
     return FileResponse(

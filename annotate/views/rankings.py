@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from annotate.models import Ranking
 from annotate.models.people import Role
-from annotate.permissions import role_required
+from annotate.permissions import SignedInRequest, role_required
 from annotate.views.charts import Whisker, whiskers
 
 Standing = dict[str, Any]
@@ -32,16 +32,16 @@ class Group:
 
 @require_safe
 @role_required(Role.RESEARCHER)
-def ranking(request: HttpRequest, run: str, ranking: int) -> HttpResponse:
+def ranking(request: SignedInRequest, slug: str, pk: int) -> HttpResponse:
     """Show a ranking as it was stored, with what made it."""
-    stored = get_object_or_404(Ranking.objects.select_related("run"), pk=ranking, run__slug=run)
+    ranking = get_object_or_404(Ranking.objects.select_related("run"), pk=pk, run__slug=slug)
     context = {
-        "ranking": stored,
-        "run": stored.run,
-        "kinds": stored.settings["votes_by_kind"],
-        "settings": {k: v for k, v in sorted(stored.settings.items()) if k != "votes_by_kind"},
-        "groups": part_groups(stored.standings),
-        "without_votes": [row for row in stored.standings if row["group"] is None],
+        "ranking": ranking,
+        "run": ranking.run,
+        "kinds": ranking.settings["votes_by_kind"],
+        "settings": {k: v for k, v in sorted(ranking.settings.items()) if k != "votes_by_kind"},
+        "groups": part_groups(ranking.standings),
+        "without_votes": [row for row in ranking.standings if row["group"] is None],
     }
     return render(request, "rankings/page.html", context)
 

@@ -1,7 +1,7 @@
 """The rating page: one blind comparison, and the next one in the answer to its vote."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -11,7 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 from annotate.forms import VoteForm
 from annotate.models import Annotator, SelectionRun
 from annotate.models.people import Role
-from annotate.permissions import role_required
+from annotate.permissions import SignedInRequest, role_required
 from annotate.services import errors, voting
 from annotate.views import counts
 from annotate.views.blind import BlindComparison, blind
@@ -23,7 +23,7 @@ REFUSAL_STATUS = {errors.ComparisonUnknown: 404, errors.RoundClosed: 409}
 @vary_on_headers("HX-Request")
 @cache_control(no_store=True)
 @role_required(Role.VOLUNTEER)
-def rate(request: HttpRequest, run: str) -> HttpResponse:
+def rate(request: SignedInRequest, run: str) -> HttpResponse:
     """Show the volunteer's comparison; take a vote and show the next one."""
     selection_run = get_object_or_404(SelectionRun, slug=run)
     annotator = voting.annotator_of(user=request.user)
@@ -36,7 +36,7 @@ def rate(request: HttpRequest, run: str) -> HttpResponse:
     return _show_comparison(request, selection_run, annotator, status=status)
 
 
-def _take_vote(request: HttpRequest, annotator: Annotator) -> int:
+def _take_vote(request: SignedInRequest, annotator: Annotator) -> int:
     """Record the vote that was sent, or leave a message that says why not; give the status."""
     form = VoteForm(request.POST)
     if not form.is_valid():
@@ -54,11 +54,11 @@ def _take_vote(request: HttpRequest, annotator: Annotator) -> int:
 
 
 def _show_comparison(
-    request: HttpRequest, run: SelectionRun, annotator: Annotator, *, status: int = 200
+    request: SignedInRequest, run: SelectionRun, annotator: Annotator, *, status: int = 200
 ) -> HttpResponse:
     """Show the annotator's comparison in the run's open round, or say why there is none."""
     comparison, reason = _next_comparison(run, annotator)
-    context = {
+    context: dict[str, object] = {
         "run": run,
         "annotator": annotator,
         "comparison": comparison,

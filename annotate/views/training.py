@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -12,7 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from annotate.models import TrainingRun, Vote
 from annotate.models.people import Role
-from annotate.permissions import role_required
+from annotate.permissions import SignedInRequest, role_required
 from annotate.views import counts
 from annotate.views.charts import LineChart, line_chart
 
@@ -24,10 +24,10 @@ STOP_POLLING = 286  # htmx asks no more after this status
 @vary_on_headers("HX-Request")
 @cache_control(no_store=True)
 @role_required(Role.RESEARCHER)
-def training(request: HttpRequest, training_run: int) -> HttpResponse:
+def training(request: SignedInRequest, pk: int) -> HttpResponse:
     """Show a training run; to htmx, only what changes while it runs."""
     runs = TrainingRun.objects.select_related("base__run", "dataset__run")
-    training_run = get_object_or_404(runs, pk=training_run)
+    training_run = get_object_or_404(runs, pk=pk)
     rows = list(training_run.metrics.order_by("step").values_list("values", flat=True))
     context = {
         "training_run": training_run,

@@ -111,7 +111,7 @@ def make_run(prompts: list[dict[str, Any]]) -> SelectionRun:
     User.objects.create_user("jonas")
     User.objects.create_user("rina", role=User.Role.RESEARCHER)
     prompt_set = PromptSet.objects.create(slug=SLUG)
-    run = rounds.create_run(slug=SLUG, title="House style, spring", prompt_sets=[prompt_set])
+    run = rounds.create_run(slug=SLUG, title="Spring selection 春の選考", prompt_sets=[prompt_set])
     model = str(make_tiny_model(HOME / "model"))
     candidates = [
         Candidate.objects.create(

@@ -6,12 +6,23 @@ from django.conf import settings
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from annotate.models import PreferenceDataset, Vote
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
 from annotate.views import counts
+
+# What a dataset counts under each name: its pairs, and why others were left out.
+COUNTED = {
+    "pairs": gettext_lazy("pairs"),
+    "held_out": gettext_lazy("held-out prompt"),
+    "empty_reply": gettext_lazy("empty reply"),
+    "no_decisive_vote": gettext_lazy("no vote for either side"),
+    "too_few_votes": gettext_lazy("too few votes"),
+    "margin_too_small": gettext_lazy("margin too small"),
+}
 
 
 @require_safe
@@ -23,6 +34,7 @@ def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
     context = {
         "dataset": dataset,
         "run": dataset.run,
+        "counts": [(COUNTED.get(name, name), n) for name, n in sorted(dataset.counts.items())],
         "kinds": counts.votes_by_kind(votes),
         "training_runs": dataset.training_runs.select_related("base"),
         "file": file_of(dataset),

@@ -29,7 +29,7 @@ def test_dataset_page_shows_what_it_holds_and_how_it_was_made() -> None:
     assert f"Cut-off in the vote ledger {10**9}" in page
     assert f"SHA-256 {dataset.sha256}" in page
     assert "min_votes 1" in page
-    assert "pairs 12 held_out 3" in page
+    assert "held-out prompt 3 pairs 12" in page
 
 
 def test_dataset_page_counts_votes_up_to_its_cutoff_alone() -> None:

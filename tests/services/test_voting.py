@@ -6,12 +6,12 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from annotate.models import Comparison, Completion, Round, Vote
 from annotate.services import errors, rounds, voting
 from tests import factories as make
+from tests.services.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -190,21 +190,13 @@ def test_withdraw_vote_keeps_it_and_shows_the_pair_again() -> None:
 def test_many_threads_of_one_annotator_cast_one_vote() -> None:
     """Double clicks and tabs at the same instant: one comparison, one vote."""
     round_, annotator = make.make_open_round(n_prompts=10), make.make_annotator()
-    start, tokens, votes = threading.Barrier(6), [], []
+    leased = threading.Barrier(6, timeout=30)
 
-    def click() -> None:
-        start.wait()
+    def click() -> tuple[uuid.UUID, int]:
         comparison = voting.lease_comparison(round_=round_, annotator=annotator)
-        tokens.append(comparison.token)
-        start.wait()
+        leased.wait()
         vote = voting.record_vote(token=comparison.token, annotator=annotator, choice="left")
-        votes.append(vote.pk)
-        connection.close()
+        return comparison.token, vote.pk
 
-    threads = [threading.Thread(target=click) for _thread in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (len(tokens), len(set(tokens))) == (6, 1)
-    assert (len(votes), len(set(votes)), Vote.objects.count()) == (6, 1, 1)
+    clicks = at_once(*[click] * 6)
+    assert (len(clicks), len(set(clicks)), Vote.objects.count()) == (6, 1, 1)

@@ -1,0 +1,40 @@
+"""Many rows at once: COPY is some four times as fast as the ORM's `bulk_create`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection, models
+from psycopg import sql
+
+
+def copy_rows(
+    *, table: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Add rows to a table; columns that are not named take the database's defaults."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table._meta.db_table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def draw_ids(*, table: type[models.Model], n: int) -> list[int]:
+    """Draw `n` ids that no other row of the table will get."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+            [table._meta.db_table, n],
+        )
+        return [number for (number,) in cursor.fetchall()]
+
+
+def analyze(*tables: type[models.Model]) -> None:
+    """Tell the planner of what a large import brought, before the first page asks for it."""
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ANALYZE {table._meta.db_table}")

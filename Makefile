@@ -44,7 +44,7 @@ lint: setup ## ruff and mypy
 	@$(BIN)/mypy
 
 messages: setup ## collect strings for translation, and compile them (needs gettext)
-	@$(MANAGE) makemessages --locale ja --no-obsolete --no-wrap --ignore '.venv/*' --ignore 'tests/*'
+	@$(MANAGE) makemessages --locale ja --no-obsolete --no-wrap --add-location file --ignore '.venv/*' --ignore 'tests/*'
 	@$(MANAGE) compilemessages --locale ja --ignore '.venv/*'
 
 screenshots: setup ## the pictures in docs/img

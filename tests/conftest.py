@@ -1,18 +1,12 @@
 """What all tests share: an embedded PostgreSQL of their own, and small things to put in it."""
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Before Django reads its settings: tests never touch the home of the checkout they stand in. A
-# short path, since the server's socket lies under it; kept, since starting takes seconds.
-os.environ.setdefault(
-    "KURABE_HOME", str(Path(tempfile.gettempdir()) / f"kurabe-tests-{os.getuid()}")
-)
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["HF_HUB_OFFLINE"] = "1"
 

@@ -25,6 +25,11 @@ class PreferenceDataset(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            # What a page serves as a dataset can be nothing else that lies under KURABE_HOME.
+            models.CheckConstraint(
+                name="dataset_path_in_its_folder",
+                condition=models.Q(path__regex=r"^datasets/[^/]+$"),
+            ),
             models.CheckConstraint(
                 name="dataset_sha256_whole", condition=models.Q(sha256__regex=r"^[0-9a-f]{64}$")
             ),

@@ -89,7 +89,9 @@ class Annotator(models.Model):
             choice_check("annotator", "kind", AnnotatorKind),
             not_blank("annotator", "name"),
             models.UniqueConstraint(
-                fields=["source", "name"], name="annotator_name_unique_in_source"
+                fields=["source", "name"],
+                condition=~models.Q(source=""),
+                name="annotator_name_unique_in_source",
             ),
         ]
 

@@ -33,10 +33,10 @@ def refuses(constraint: str) -> pytest.RaisesExc[IntegrityError]:
     return pytest.raises(IntegrityError, match=f'"{constraint}"')
 
 
-def make_dataset() -> PreferenceDataset:
-    return PreferenceDataset.objects.create(
-        run=make.make_run(), cutoff=1, filters={}, counts={}, n_pairs=1, path="x", sha256="0" * 64
-    )
+def make_dataset(**fields: object) -> PreferenceDataset:
+    plain = {"cutoff": 1, "filters": {}, "counts": {}, "n_pairs": 1, "path": "datasets/x",
+             "sha256": "0" * 64}  # fmt: skip
+    return PreferenceDataset.objects.create(**{"run": make.make_run()} | plain | fields)
 
 
 def make_training(**fields: object) -> TrainingRun:
@@ -62,7 +62,7 @@ SIMPLE = {
     "annotator_kind_known": lambda: make.make_annotator(kind="ghost"),
     "annotator_name_not_blank": lambda: make.make_annotator(name=""),
     "annotator_name_unique_in_source": lambda: [
-        make.make_annotator(name="twice") for _time in range(2)
+        make.make_annotator(name="twice", source="run") for _time in range(2)
     ],
     "promptset_slug_not_blank": lambda: PromptSet.objects.create(slug=""),
     "prompt_key_unique_in_set": lambda: [
@@ -100,7 +100,7 @@ SIMPLE = {
     ],
     "candidate_name_not_blank": lambda: make.make_candidate(make.make_run(), name=""),
     "candidate_engine_known": lambda: make.make_candidate(
-        make.make_run(), engine="steam", model="m"
+        make.make_run(), engine="steam", model="m", prompt_format="chatml"
     ),
     "candidate_prompt_format_known": lambda: make.make_candidate(
         make.make_run(), prompt_format="telegram"
@@ -128,9 +128,8 @@ SIMPLE = {
     "vote_outcome_known": lambda: make.make_vote(drawn(), "left"),
     "vote_stands_once": lambda: [make.make_vote(c) for c in [drawn()] for _time in range(2)],
     "vote_withdrawal_whole": lambda: make.make_vote(drawn(), withdrawn_number=10**9),
-    "dataset_sha256_whole": lambda: PreferenceDataset.objects.create(
-        run=make.make_run(), cutoff=1, filters={}, counts={}, n_pairs=1, path="x", sha256="abc"
-    ),
+    "dataset_sha256_whole": lambda: make_dataset(sha256="abc"),
+    "dataset_path_in_its_folder": lambda: make_dataset(path="datasets/../secret_key"),
     "training_state_known": lambda: make_training(state="dreaming"),
     "training_child_name_not_blank": lambda: make_training(child_name=""),
     "training_failure_said": lambda: make_training(state=TrainingRun.State.FAILED),

@@ -40,6 +40,7 @@ REFUSALS = (
 
 
 MAX_SLUG_CHARS = 100
+PIPE_WIDTH_CHARS = 160
 
 
 class KurabeCommand(BaseCommand):
@@ -82,7 +83,9 @@ class KurabeCommand(BaseCommand):
     @property
     def console(self) -> Console:
         """A console that writes where the command's output goes."""
-        return Console(file=self.stdout, highlight=False, soft_wrap=False)
+        # A file or a pipe has no width: there a table may be as wide as it is.
+        width = None if self.stdout.isatty() else PIPE_WIDTH_CHARS
+        return Console(file=self.stdout, highlight=False, width=width)
 
     def progress(self) -> Progress:
         """A progress display on stderr, so that stdout stays the command's own."""

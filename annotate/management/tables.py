@@ -1,17 +1,28 @@
 """Rankings as tables for a terminal."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from annotate.models import Ranking
 
 
 def ranking_table(ranking: Ranking) -> RenderableType:
     """Lay a ranking out as a table, strongest first, each group apart."""
-    table = Table(title=_title(ranking), title_justify="left")
-    for heading in ("rank", "candidate", "strength", "95 %", "wins", "losses", "ties", "votes"):
-        table.add_column(heading, justify="left" if heading == "candidate" else "right")
-    table.columns[3].header = f"{100 * ranking.settings['level']:g} %"
+    level = f"{100 * ranking.settings['level']:g} %"
+    table = Table(
+        title=Text(_title(ranking)),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("of", no_wrap=True)
+    table.add_column("candidate", overflow="fold")  # a name is read whole, on two lines if need be
+    for heading in ("strength", level, "won-lost-tied", "votes"):
+        table.add_column(heading, justify="right", no_wrap=True)
     groups = {row["group"] for row in ranking.standings if row["group"] is not None}
     last_group = None
     for row in ranking.standings:
@@ -20,11 +31,11 @@ def ranking_table(ranking: Ranking) -> RenderableType:
         last_group = row["group"]
         table.add_row(
             _rank(row, len(groups)),
-            row["name"],
+            "" if row["rank_low"] is None else f"{row['rank_low']}-{row['rank_high']}",
+            Text(row["name"]),
             _number(row["strength"]),
-            "" if row["low"] is None else f"{row['low']:+.2f} … {row['high']:+.2f}",
-            *(str(row[name]) for name in ("wins", "losses")),
-            str(row["ties"] + row["both_bad"]),
+            "" if row["low"] is None else f"{row['low']:+.2f} to {row['high']:+.2f}",
+            f"{row['wins']}-{row['losses']}-{row['ties'] + row['both_bad']}",
             str(row["votes"]),
         )
     return table

@@ -7,6 +7,7 @@ later one gets a higher number, and what stood at the cut-off can be read again 
 
 from django.db import connection, transaction
 from django.db.utils import OperationalError
+from psycopg.errors import LockNotAvailable
 
 from annotate.models import SelectionRun
 from annotate.services.errors import LedgerBusy
@@ -42,5 +43,7 @@ def take_cutoff(*, run: SelectionRun) -> int:
             cursor.execute("SET LOCAL lock_timeout = DEFAULT")
             return number
     except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
         message = f"votes of run {run.slug} are being imported; try again when that is done"
         raise LedgerBusy(message) from error

@@ -1,11 +1,12 @@
 """Turn votes into rankings, and keep each as a snapshot that can be computed again."""
 
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from django.db.models import F
+from django.db.models import F, Q
 
 from annotate.models import Candidate, Ranking, SelectionRun, Vote
 from annotate.ranking import RankingSettings, encode_outcomes, rank_candidates
@@ -42,7 +43,7 @@ def store_rankings(
     ballots = read_ballots(run=run, cutoff=cutoff, filters=filters, by=by)
     if by is None:
         ballots.setdefault(None, [])
-    candidates = _candidates(run, filters)
+    candidates = _candidates(run, filters, itertools.chain.from_iterable(ballots.values()))
     return [
         _store(run, cutoff, filters | ({} if by is None else {"by": by, "value": value}), settings,
                candidates, ballots[value])
@@ -151,11 +152,16 @@ def _store(
     )
 
 
-def _candidates(run: SelectionRun, filters: dict[str, Any]) -> list[tuple[int, str]]:
+def _candidates(
+    run: SelectionRun, filters: dict[str, Any], ballots: Iterable[Ballot]
+) -> list[tuple[int, str]]:
     """List (id, name) of those to rank, in the order of their ids."""
     candidates = Candidate.objects.filter(run=run)
     if "round" in filters:
-        candidates = candidates.filter(rounds__number=filters["round"])
+        # Imported votes may be on candidates that the round does not ask volunteers about.
+        voted = {candidate for ballot in ballots for candidate in ballot[:2]}
+        of_round = Q(rounds__number=filters["round"])
+        candidates = candidates.filter(of_round | Q(pk__in=voted)).distinct()
     return list(candidates.order_by("id").values_list("id", "name"))
 
 

@@ -1,4 +1,4 @@
-"""Many rows at once: COPY is some four times as fast as the ORM's `bulk_create`."""
+"""Many rows at once, by COPY: with it an import takes under half of the time of `bulk_create`."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

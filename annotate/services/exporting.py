@@ -1,18 +1,17 @@
 """Turn votes into preference pairs and vote files, each with its lineage."""
 
 import json
-import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, When
 
 from annotate.formats import write_rows
-from annotate.models import Comparison, PreferenceDataset, SelectionRun, User, Vote
+from annotate.models import Annotator, PreferenceDataset, SelectionRun, User, Vote
 from annotate.services import errors
 from annotate.services.ledger import take_cutoff
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Outcome = Vote.Outcome
+KINDS = Annotator.Kind.values
 Message = dict[str, str]
 
 VOTE_COLUMNS = ("id", "prompt", "candidate_a", "sample_a", "candidate_b", "sample_b", "outcome",
@@ -77,8 +77,8 @@ def export_preferences(
     if written.n_rows == 0:
         written.path.unlink()
         raise errors.ExportRefused(
-            f"run {run.slug} gives no pairs: {json.dumps(dict(counts))}; it needs completions"
-            f" with at least {rule.min_votes} decisive vote(s) and a margin of {rule.margin}"
+            f"run {run.slug} gives no pairs: {describe_left_out(counts) or 'no vote stands'}; a"
+            f" pair needs {rule.min_votes} or more decisive votes and a lead of {rule.margin}"
         )
     return PreferenceDataset.objects.create(
         run=run,
@@ -93,13 +93,12 @@ def export_preferences(
 
 
 def write_preferences(*, dataset: PreferenceDataset, out: Path) -> Export:
-    """Give a dataset to a file of one's own: the stored bytes as .jsonl, or as .parquet."""
+    """Give a dataset to a file of one's own: .jsonl with the bytes of the stored one, or .parquet.
+
+    Raises:
+        FormatError: the file cannot be written.
+    """
     stored = django_settings.KURABE_HOME / dataset.path
-    if out.suffix == ".jsonl":
-        shutil.copyfile(stored, out)
-        return Export(
-            path=out, n_rows=dataset.n_pairs, sha256=dataset.sha256, counts=dataset.counts
-        )
     with stored.open(encoding="utf-8") as lines:
         written = write_rows(out, map(json.loads, lines), schema=preference_schema())
     return Export(path=out, n_rows=written.n_rows, sha256=written.sha256, counts=dataset.counts)
@@ -149,51 +148,56 @@ def preference_rows(
             yield _preference_row(run, pair)
 
 
-def _voted_pairs(run: SelectionRun, cutoff: int) -> QuerySet[Comparison, Any]:
-    """Count the votes on each pair of completions, in a stable order."""
-    stood = Q(votes__id__lte=cutoff) & (
-        Q(votes__withdrawn_number__isnull=True) | Q(votes__withdrawn_number__gt=cutoff)
+def _voted_pairs(run: SelectionRun, cutoff: int) -> QuerySet[Vote, Any]:
+    """Count the votes on each pair of completions and depth, in a stable order.
+
+    A vote on a turn is on the conversation as far as that turn; turn 0 is the whole of it.
+    """
+    tallies = {f"n_{outcome}": Count("pk", filter=Q(outcome=outcome)) for outcome in Outcome.values}
+    kinds = {f"n_{kind}": Count("pk", filter=Q(comparison__annotator__kind=kind)) for kind in KINDS}
+    path = "comparison__"
+    fields = {
+        "prompt_set": f"{path}prompt__prompt_set__slug",
+        "key": f"{path}prompt__key",
+        "name_a": f"{path}candidate_a__name",
+        "name_b": f"{path}candidate_b__name",
+        "sample_a": f"{path}completion_a__sample",
+        "sample_b": f"{path}completion_b__sample",
+    }
+    texts = {
+        "system": f"{path}prompt__system",
+        "turns": f"{path}prompt__turns",
+        "language": f"{path}prompt__language",
+        "category": f"{path}prompt__category",
+        "is_held_out": f"{path}prompt__is_held_out",
+        "replies_a": f"{path}completion_a__replies",
+        "replies_b": f"{path}completion_b__replies",
+    }
+    depth = Case(
+        When(turn=Vote.WHOLE_CONVERSATION, then=F(f"{path}prompt__turns__len")),
+        default=F("turn"),
+        output_field=IntegerField(),
     )
-    tallies = {
-        f"n_{outcome}": Count("votes", filter=stood & Q(votes__outcome=outcome))
-        for outcome in Outcome.values
-    }
-    kinds = {
-        f"n_{kind}": Count("votes", filter=stood & Q(annotator__kind=kind))
-        for kind in ("person", "judge", "simulated")
-    }
     return (
-        Comparison.objects.filter(stood, round__run=run)
+        Vote.objects.of_run(run)
+        .standing_at(cutoff)
         .order_by()
-        .values(
-            "completion_a__sample",
-            "completion_b__sample",
-            key=F("prompt__key"),
-            prompt_set=F("prompt__prompt_set__slug"),
-            system=F("prompt__system"),
-            turns=F("prompt__turns"),
-            language=F("prompt__language"),
-            category=F("prompt__category"),
-            is_held_out=F("prompt__is_held_out"),
-            name_a=F("candidate_a__name"),
-            name_b=F("candidate_b__name"),
-            replies_a=F("completion_a__replies"),
-            replies_b=F("completion_b__replies"),
-        )
+        .values(depth=depth, **{name: F(field) for name, field in (fields | texts).items()})
         .annotate(**tallies, **kinds)
-        .order_by(
-            "prompt_set", "key", "name_a", "name_b", "completion_a__sample", "completion_b__sample"
-        )
+        .order_by(*fields.values(), "depth")
     )
 
 
 def _left_out(pair: dict[str, Any], rule: PairRule) -> str | None:
     """Say why a pair is left out, if it is."""
     decisive = pair["n_a"] + pair["n_b"]
+    replies = [pair[f"replies_{side}"][: pair["depth"]] for side in ("a", "b")]
     if pair["is_held_out"]:
         return "held_out"
-    if not all(reply.strip() for reply in pair["replies_a"] + pair["replies_b"]):
+    if not all(reply.strip() for reply in replies[0] + replies[1]):
         return "empty_reply"
+    if replies[0] == replies[1]:
+        return "same_replies"
     if decisive == 0:
         return "no_decisive_vote"
     if decisive < rule.min_votes:
@@ -206,18 +210,21 @@ def _left_out(pair: dict[str, Any], rule: PairRule) -> str | None:
 def _preference_row(run: SelectionRun, pair: dict[str, Any]) -> dict[str, Any]:
     chosen, rejected = ("a", "b") if pair["n_a"] > pair["n_b"] else ("b", "a")
     won, lost = pair[f"n_{chosen}"], pair[f"n_{rejected}"]
+    turns = pair["turns"][: pair["depth"]]
     return {
-        "prompt": opening(pair["system"], pair["turns"]),
-        "chosen": answer(pair["turns"], pair[f"replies_{chosen}"]),
-        "rejected": answer(pair["turns"], pair[f"replies_{rejected}"]),
+        "prompt": opening(pair["system"], turns),
+        "chosen": answer(turns, pair[f"replies_{chosen}"]),
+        "rejected": answer(turns, pair[f"replies_{rejected}"]),
         "run": run.slug,
+        "prompt_set": pair["prompt_set"],
         "prompt_id": pair["key"],
+        "n_turns": len(turns),
         "language": pair["language"],
         "category": pair["category"],
         "chosen_candidate": pair[f"name_{chosen}"],
-        "chosen_sample": pair[f"completion_{chosen}__sample"],
+        "chosen_sample": pair[f"sample_{chosen}"],
         "rejected_candidate": pair[f"name_{rejected}"],
-        "rejected_sample": pair[f"completion_{rejected}__sample"],
+        "rejected_sample": pair[f"sample_{rejected}"],
         "votes_chosen": won,
         "votes_rejected": lost,
         "votes_tie": pair["n_tie"],
@@ -225,8 +232,14 @@ def _preference_row(run: SelectionRun, pair: dict[str, Any]) -> dict[str, Any]:
         "n_votes": won + lost + pair["n_tie"] + pair["n_both_bad"],
         "margin": (won - lost) / (won + lost),
         "agreement": won / (won + lost),
-        "annotator_kinds": [k for k in ("person", "judge", "simulated") if pair[f"n_{k}"]],
+        "annotator_kinds": [kind for kind in KINDS if pair[f"n_{kind}"]],
     }
+
+
+def describe_left_out(counts: Mapping[str, int]) -> str:
+    """List what no pair was made of, with the numbers."""
+    left_out = sorted((reason, n) for reason, n in counts.items() if reason != "pairs")
+    return ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in left_out)
 
 
 def opening(system: str, turns: list[str]) -> list[Message]:
@@ -236,9 +249,12 @@ def opening(system: str, turns: list[str]) -> list[Message]:
 
 
 def answer(turns: list[str], replies: list[str]) -> list[Message]:
-    """Give the messages from the first reply on, the later questions among them."""
+    """Give the messages from the first reply on, the later questions among them.
+
+    There may be more replies than turns; those are left out.
+    """
     messages = [{"role": "assistant", "content": replies[0]}]
-    for turn, reply in zip(turns[1:], replies[1:], strict=True):
+    for turn, reply in zip(turns[1:], replies[1:], strict=False):
         messages += [{"role": "user", "content": turn}, {"role": "assistant", "content": reply}]
     return messages
 
@@ -248,12 +264,13 @@ def preference_schema() -> "pa.Schema":
     import pyarrow as pa  # noqa: PLC0415  54 MB that a process without Parquet does without
 
     messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-    texts = ("run", "prompt_id", "language", "category")
     counts = ("votes_chosen", "votes_rejected", "votes_tie", "votes_both_bad", "n_votes")
     return pa.schema(
         [
             *((name, messages) for name in ("prompt", "chosen", "rejected")),
-            *((name, pa.string()) for name in texts),
+            *((name, pa.string()) for name in ("run", "prompt_set", "prompt_id")),
+            ("n_turns", pa.int64()),
+            *((name, pa.string()) for name in ("language", "category")),
             ("chosen_candidate", pa.string()),
             ("chosen_sample", pa.int64()),
             ("rejected_candidate", pa.string()),

@@ -9,6 +9,7 @@ from annotate.management.base import KurabeCommand, add_run_argument, find_run, 
 from annotate.services.exporting import (
     Export,
     PairRule,
+    describe_left_out,
     export_preferences,
     export_votes,
     write_preferences,
@@ -56,8 +57,7 @@ class Command(KurabeCommand):
         self.stdout.write(f"dataset {dataset.pk}, sha256 {dataset.sha256}")
 
     def _report(self, export: Export, what: str) -> None:
-        left_out = {name: n for name, n in export.counts.items() if name != "pairs"}
-        said = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(left_out.items()))
+        said = describe_left_out(export.counts)
         self.stdout.write(
             f"{export.n_rows} {what} in {export.path}" + (f"; left out: {said}" if said else "")
         )

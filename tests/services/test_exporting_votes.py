@@ -1,0 +1,153 @@
+"""Votes leave under pseudonyms, and another Kurabe can read them."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+
+from annotate.formats import read_votes
+from annotate.models import Annotator, Candidate, Comparison, Completion, SelectionRun, Vote
+from annotate.ranking import RankingSettings
+from annotate.services import voting
+from annotate.services.exporting import export_votes
+from annotate.services.importing import Counts, import_completions, import_votes
+from annotate.services.rankings import store_rankings
+from tests import factories as make
+from tests.services.rows import completion_row, prompt_row, vote_row
+
+pytestmark = pytest.mark.django_db
+
+
+def begin_run(slug: str, *, names: str = "xyz") -> SelectionRun:
+    """Make a run in which the candidates' ids follow `names`."""
+    rows: list[Any] = [prompt_row("p1"), prompt_row("p2", "One?", "Two?")]
+    rows += [completion_row("p1", name, sample=sample) for name in names for sample in (0, 1)]
+    rows += [completion_row("p2", name, "1", "2") for name in names]
+    import_completions(rows=rows, run_slug=slug, set_slug=slug)
+    return SelectionRun.objects.get(slug=slug)
+
+
+VOTES = [
+    vote_row("x", "y", "a", annotator="ann", side_a="left"),
+    vote_row("x", "y", "b", annotator="bob", side_a="right", sample_b=1),
+    vote_row("z", "y", "a", annotator="cid", annotator_kind="simulated"),
+    vote_row("z", "x", "both_bad", annotator="judy", annotator_kind="judge", side_a="left"),
+    vote_row("x", "z", "tie", annotator="ann", prompt="p2"),
+    vote_row("x", "z", "b", annotator="ann", prompt="p2", turn=1),
+    vote_row("x", "z", "a", annotator="ann", prompt="p2", turn=2),
+]
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_export_votes_writes_a_row_for_each_that_stands(tmp_path: Path) -> None:
+    run = begin_run("r")
+    import_votes(rows=VOTES[:3], run=run)
+    voting.withdraw_vote(vote=Vote.objects.latest("id"), by=None)
+    export = export_votes(run=run, out=tmp_path / "votes.jsonl")
+    first, second = read_rows(export.path)
+    vote = Vote.objects.earliest("id")
+    assert first == {
+        "id": str(vote.comparison.token),
+        "prompt": "p1",
+        "candidate_a": "x",
+        "sample_a": 0,
+        "candidate_b": "y",
+        "sample_b": 0,
+        "outcome": "a",
+        "annotator": Annotator.objects.get(name="ann").pseudonym,
+        "annotator_kind": "person",
+        "side_a": "left",
+        "turn": 0,
+        "round": 1,
+        "created_at": vote.created_at.isoformat(),
+    }
+    assert (second["sample_b"], second["side_a"]) == (1, "right")
+    assert export.n_rows == 2
+
+
+def test_export_votes_names_nobody(tmp_path: Path) -> None:
+    round_ = make.make_open_round()
+    user = make.make_user(username="hanako", email="hanako@example.org")
+    annotator = voting.annotator_of(user=user)
+    comparison = voting.lease_comparison(round_=round_, annotator=annotator)
+    voting.record_vote(token=comparison.token, annotator=annotator, choice="left")
+    export = export_votes(run=round_.run, out=tmp_path / "votes.jsonl")
+    text = export.path.read_text()
+    assert "hanako" not in text
+    assert read_rows(export.path)[0]["annotator"] == annotator.pseudonym
+    assert annotator.pseudonym.startswith("annotator-")
+
+
+@pytest.mark.parametrize("names", ["xyz", "zyx"])
+def test_exported_votes_import_into_another_run_and_rank_alike(names: str, tmp_path: Path) -> None:
+    """The second run may number its candidates otherwise, so that a and b change places."""
+    first, second = begin_run("first"), begin_run("second", names=names)
+    import_votes(rows=VOTES, run=first)
+    path = export_votes(run=first, out=tmp_path / "votes.jsonl").path
+    rows = list(read_votes(path, format="jsonl"))
+    assert import_votes(rows=rows, run=second) == Counts(new=len(VOTES))
+    assert import_votes(rows=rows, run=second) == Counts(equal=len(VOTES))
+    for by in (None, "turn"):
+        ours, theirs = (
+            store_rankings(run=run, settings=RankingSettings(), by=by) for run in (first, second)
+        )
+        assert [by_name(ranking) for ranking in ours] == [by_name(ranking) for ranking in theirs]
+    kinds = Vote.objects.of_run(second).order_by("id")
+    assert [vote.comparison.annotator.kind for vote in kinds] == [
+        vote.annotator_kind for vote in VOTES
+    ]
+
+
+def by_name(ranking: Any) -> dict[str, Any]:
+    return {
+        row["name"]: {field: row[field] for field in row if field not in ("name", "candidate_id")}
+        | {field: pytest.approx(row[field], abs=1e-9) for field in ("strength", "low", "high")}
+        for row in ranking.standings
+    }
+
+
+def test_exported_votes_keep_each_turn_apart(tmp_path: Path) -> None:
+    """One comparison may have a vote on each turn, as a page that asks turn by turn makes it."""
+    run = begin_run("r", names="xy")
+    annotator = make.make_annotator()
+    a, b = (
+        Completion.objects.get(candidate__name=name, prompt__key="p2", sample=0) for name in "xy"
+    )
+    comparison = make.make_comparison(a, b, round_=run.rounds.get(), annotator=annotator)
+    for turn, outcome in enumerate(("tie", "a", "b")):
+        make.make_vote(comparison, outcome, turn=turn)
+    path = export_votes(run=run, out=tmp_path / "votes.jsonl").path
+    other = begin_run("other", names="xy")
+    assert import_votes(rows=read_votes(path, format="jsonl"), run=other) == Counts(new=3)
+    assert uuid.UUID(read_rows(path)[0]["id"]) == comparison.token
+
+
+def test_export_votes_to_parquet_has_the_rows_of_jsonl(tmp_path: Path) -> None:
+    run = begin_run("r")
+    import_votes(rows=VOTES, run=run)
+    jsonl = export_votes(run=run, out=tmp_path / "votes.jsonl")
+    packed = export_votes(run=run, out=tmp_path / "votes.parquet")
+    assert parquet.read_table(packed.path).to_pylist() == read_rows(jsonl.path)
+
+
+def test_export_votes_gives_the_same_bytes_again(tmp_path: Path) -> None:
+    run = begin_run("r")
+    import_votes(rows=VOTES, run=run)
+    first = export_votes(run=run, out=tmp_path / "1.jsonl")
+    second = export_votes(run=run, out=tmp_path / "2.jsonl")
+    assert first.path.read_bytes() == second.path.read_bytes()
+    assert first.sha256 == second.sha256
+
+
+def test_export_votes_leaves_other_runs_out(tmp_path: Path) -> None:
+    first, second = begin_run("first"), begin_run("second")
+    import_votes(rows=VOTES, run=first)
+    import_votes(rows=VOTES[:1], run=second)
+    assert export_votes(run=second, out=tmp_path / "votes.jsonl").n_rows == 1
+    assert (Candidate.objects.count(), Comparison.objects.count()) == (6, len(VOTES) + 1)

@@ -1,5 +1,6 @@
 """Begin runs, open and close their rounds."""
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -50,13 +51,13 @@ def create_run(
 
 
 def move_run(*, run: SelectionRun, to: str) -> None:
-    """Change the run's state: the only place that does.
+    """Change the run's state: the only place that does. A run that closes closes its round.
 
     Raises:
         WrongState: the run cannot go there from where it is.
     """
     with transaction.atomic():
-        run.refresh_from_db(from_queryset=SelectionRun.objects.select_for_update())
+        _lock(run)
         if run.state == to:
             return
         if to not in TRANSITIONS[run.state]:
@@ -65,6 +66,9 @@ def move_run(*, run: SelectionRun, to: str) -> None:
             raise errors.WrongState(message)
         run.state = to
         run.save(update_fields=["state"])
+        if to == State.CLOSED:
+            for round_ in run.rounds.filter(closed_at__isnull=True):
+                close_round(round_=round_)
 
 
 def create_round(
@@ -79,7 +83,8 @@ def create_round(
     if strangers:
         raise errors.WrongState(f"not candidates of run {run.slug}: {', '.join(strangers)}")
     with transaction.atomic():
-        last = run.rounds.select_for_update().order_by("number").last()
+        _lock(run)
+        last = run.rounds.order_by("number").last()
         if last is not None and last.closed_at is None:
             close_round(round_=last)
         round_ = Round.objects.create(
@@ -96,6 +101,7 @@ def create_round(
 def open_round(*, round_: Round) -> None:
     """Let volunteers vote in the round; a second call changes nothing."""
     with transaction.atomic():
+        _lock(round_.run)
         round_.refresh_from_db(from_queryset=Round.objects.select_for_update())
         if round_.closed_at is not None:
             raise errors.RoundClosed(f"{round_} has closed and cannot open again")
@@ -116,6 +122,11 @@ def close_round(*, round_: Round) -> None:
             round_.save(update_fields=["opened_at", "closed_at"])
 
 
+def _lock(run: SelectionRun) -> None:
+    """Read the run again and keep it from others; always before any of its rounds is locked."""
+    run.refresh_from_db(from_queryset=SelectionRun.objects.select_for_update(no_key=True))
+
+
 def _hold_out(run: SelectionRun, share: float) -> None:
     """Mark prompts as held out, drawn by the run's seed within each language and category."""
     if not 0 <= share < 1:
@@ -129,7 +140,9 @@ def _hold_out(run: SelectionRun, share: float) -> None:
     for cell in cells.values():
         wanted += share * len(cell) - sum(prompt.is_held_out for prompt in cell)
         free = [prompt.pk for prompt in cell if not prompt.is_held_out]
-        drawn = rng.sample(free, min(max(round(wanted), 0), len(free)))
+        # The share of all cells so far, rounded up; what rounding gained, the next cell gives back.
+        n_drawn = math.ceil(wanted - 1e-9)
+        drawn = rng.sample(free, min(max(n_drawn, 0), len(free)))
         wanted -= len(drawn)
         chosen += drawn
     Prompt.objects.filter(pk__in=chosen).update(is_held_out=True)

@@ -21,10 +21,14 @@ CHOICES = ("left", "right", "tie", "both_bad")
 
 def annotator_of(*, user: User) -> Annotator:
     """Give the annotator who votes under this account; the first visit makes it."""
-    annotator, _created = Annotator.objects.get_or_create(
-        user=user,
-        defaults={"kind": Annotator.Kind.PERSON, "name": user.get_username()},
-    )
+    annotator = Annotator.objects.filter(user=user).first()
+    if annotator is None:
+        name = user.get_username()
+        if Annotator.objects.filter(source="", name=name).exists():
+            name = f"{name} ({user.pk})"  # votes of an earlier account stand under the name
+        annotator, _created = Annotator.objects.get_or_create(
+            user=user, defaults={"kind": Annotator.Kind.PERSON, "name": name}
+        )
     return annotator
 
 

@@ -23,6 +23,17 @@ def test_annotator_of_makes_one_annotator_for_an_account() -> None:
     assert (annotator.kind, annotator.name) == ("person", user.username)
 
 
+def test_annotator_of_keeps_apart_two_accounts_of_one_name() -> None:
+    """The first account is gone, its votes are not."""
+    first = make.make_user(username="hanako")
+    before = voting.annotator_of(user=first)
+    first.delete()
+    second = make.make_user(username="hanako")
+    after = voting.annotator_of(user=second)
+    assert (before.name, after.name) == ("hanako", f"hanako ({second.pk})")
+    assert after == voting.annotator_of(user=second)
+
+
 def test_lease_comparison_gives_the_open_one_again() -> None:
     round_, annotator = make.make_open_round(), make.make_annotator()
     first = voting.lease_comparison(round_=round_, annotator=annotator)

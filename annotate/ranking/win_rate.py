@@ -49,8 +49,10 @@ def _largest_difference(wins: int, losses: int, n: int, z: float) -> float:
     seen = (wins - losses) / n
     if wins == n:
         return 1.0
+    # Seen without variance, what was seen solves the equation below; so does this, further out.
+    if losses == n:
+        return 2 * z**2 / (n + z**2) - 1
     if wins == losses == 0:
-        # What was seen has no variance, so that it solves the equation below, as this does.
         return z**2 / (n + z**2)
 
     def excess(difference: float) -> float:

@@ -21,7 +21,7 @@ def wilson(wins: int, n: int) -> tuple[float, float]:
     return middle - reach, middle + reach
 
 
-@pytest.mark.parametrize(("wins", "n"), [(8, 10), (1, 40), (50, 100)])
+@pytest.mark.parametrize(("wins", "n"), [(8, 10), (1, 40), (50, 100), (5, 5), (0, 1)])
 def test_win_rate_without_ties_is_wilsons_interval(wins: int, n: int) -> None:
     rate = win_rate(wins, n - wins, 0)
     assert (rate.rate, rate.n) == (wins / n, n)

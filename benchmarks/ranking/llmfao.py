@@ -4,8 +4,7 @@
 
 The votes are read from `$KURABE_REAL_DATA/llmfao`, by default `../shared/data/llmfao` seen from the
 repository. Both sides start from integer columns, and their runs alternate. evalica's row is its
-point estimate alone, at its own tolerance and at one that reaches the reference. Peer:
-`pip install evalica==0.4.2`.
+point estimate alone, at its own tolerance and at one that reaches the reference.
 """
 
 import argparse

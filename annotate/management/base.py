@@ -24,7 +24,7 @@ from rich.progress import (
 from annotate.formats import FormatError
 from annotate.models import SelectionRun
 from annotate.ranking import StrengthsDidNotConverge
-from annotate.services.errors import GenerationFailed, Refused, TrainingFailed
+from annotate.services.errors import GenerationFailed, Refused, TrainingFailed, names_like
 from annotate.services.serving import DidNotStart
 from annotate.services.simulating import PageNotUnderstood
 
@@ -88,14 +88,16 @@ class KurabeCommand(BaseCommand):
         return Console(file=self.stdout, highlight=False, width=width)
 
     def progress(self) -> Progress:
-        """A progress display on stderr, so that stdout stays the command's own."""
+        """A progress display for somebody at a terminal; on stderr, as stdout is the command's."""
+        console = Console(file=self.stderr, highlight=False)
         return Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(file=self.stderr, highlight=False),
+            console=console,
+            disable=not console.is_terminal,
         )
 
 
@@ -113,8 +115,8 @@ def find_run(slug: str) -> SelectionRun:
     try:
         return SelectionRun.objects.get(slug=slug)
     except SelectionRun.DoesNotExist as error:
-        slugs = ", ".join(SelectionRun.objects.order_by("slug").values_list("slug", flat=True)[:20])
-        known = f"there is: {slugs}" if slugs else "there is none yet; import_completions makes one"
+        slugs = list(SelectionRun.objects.values_list("slug", flat=True))
+        known = f"there is {names_like(slug, slugs)}" if slugs else "import_completions makes one"
         raise CommandError(f"no run is called {slug!r}; {known}") from error
 
 

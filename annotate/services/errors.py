@@ -1,5 +1,8 @@
 """What can be refused in Kurabe, each with one line that a person can act on."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class Refused(Exception):
     """A wish that cannot be granted; its text says why and what would be right."""
@@ -55,3 +58,11 @@ class GenerationFailed(Exception):
 
 class TrainingFailed(Exception):
     """The trainer's process ended with an error."""
+
+
+def names_like(name: str, names: Iterable[str]) -> str:
+    """List for a message the names that somebody who wrote `name` may have meant."""
+    known = sorted(names)
+    listed = get_close_matches(name, known, n=3) or known[:8]
+    more = len(known) - len(listed)
+    return ", ".join(map(repr, listed)) + (f" and {more} more" if more else "")

@@ -106,8 +106,8 @@ def test_import_votes_keeps_the_turns_of_one_comparison_apart() -> None:
     [
         ({"prompt": "p9"}, "prompt: run r has no completions on a prompt 'p9'; import completions"
          " before votes"),
-        ({"a": "z"}, "candidate_a: run r has no candidate 'z'; it has: x, y"),
-        ({"b": "z"}, "candidate_b: run r has no candidate 'z'; it has: x, y"),
+        ({"a": "z"}, "candidate_a: run r has no candidate 'z'; it has: 'x', 'y'"),
+        ({"b": "z"}, "candidate_b: run r has no candidate 'z'; it has: 'x', 'y'"),
         ({"sample_a": 1}, "sample_a: run r has no sample 1 of 'x' on prompt 'p1'; import"
          " completions before votes"),
         ({"sample_b": 2}, "sample_b: run r has no sample 2 of 'y' on prompt 'p1'; import"

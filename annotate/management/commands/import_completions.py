@@ -36,8 +36,8 @@ class Command(KurabeCommand):
         rows = read_completions(
             files, format=options["format"] or guess_format(files[0], "completions")
         )
-        counts = import_completions(
-            rows=rows, run_slug=options["run"], set_slug=options["prompts"] or options["run"]
-        )
-        for what in ("prompts", "candidates", "completions"):
-            self.stdout.write(f"{what} of run {options['run']}: {getattr(counts, what)}")
+        run, prompt_set = options["run"], options["prompts"] or options["run"]
+        counts = import_completions(rows=rows, run_slug=run, set_slug=prompt_set)
+        self.stdout.write(f"prompts in set {prompt_set}: {counts.prompts}")
+        self.stdout.write(f"candidates of run {run}: {counts.candidates}")
+        self.stdout.write(f"completions of run {run}: {counts.completions}")

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+import httpx
+from django.core.management.base import CommandError, CommandParser
 
 from annotate.management.base import KurabeCommand, add_run_argument, find_run, number_from
 from annotate.services.simulating import simulate_votes
@@ -36,17 +37,22 @@ class Command(KurabeCommand):
     def run(self, **options: Any) -> None:
         """Vote, and say how many votes were cast."""
         run = find_run(options["slug"])
-        with self.progress() as progress:
-            bar = progress.add_task(f"simulated votes on {run.slug}", total=options["votes"])
-            simulation = simulate_votes(
-                run=run,
-                votes=options["votes"],
-                seed=options["seed"],
-                url=options["url"].rstrip("/"),
-                n_annotators=options["annotators"],
-                noise=options["noise"],
-                on_vote=lambda number: progress.update(bar, completed=number),
-            )
+        try:
+            with self.progress() as progress:
+                bar = progress.add_task(f"simulated votes on {run.slug}", total=options["votes"])
+                simulation = simulate_votes(
+                    run=run,
+                    votes=options["votes"],
+                    seed=options["seed"],
+                    url=options["url"].rstrip("/"),
+                    n_annotators=options["annotators"],
+                    noise=options["noise"],
+                    on_vote=lambda number: progress.update(bar, completed=number),
+                )
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            where = options["url"] or "the server that was started"
+            message = f"{where} does not answer ({error}); --url names a running Kurabe"
+            raise CommandError(message) from error
         said = ", ".join(f"{n} {outcome}" for outcome, n in sorted(simulation.outcomes.items()))
         self.stdout.write(
             f"{simulation.votes} simulated votes ({said}): {simulation.stopped_because}"

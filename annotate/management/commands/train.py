@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from annotate.management.base import KurabeCommand, add_run_argument, find_run
+from annotate.services.errors import names_like
 from annotate.services.exporting import PairRule, export_preferences
 from annotate.services.training import start_training, train
 
@@ -44,7 +45,7 @@ class Command(KurabeCommand):
         run = find_run(options["slug"])
         base = run.candidates.filter(name=options["candidate"]).first()
         if base is None:
-            names = ", ".join(run.candidates.values_list("name", flat=True)[:30])
+            names = names_like(options["candidate"], run.candidates.values_list("name", flat=True))
             raise CommandError(
                 f"run {run.slug} has no candidate {options['candidate']!r}; it has: {names}"
             )

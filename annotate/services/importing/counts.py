@@ -39,10 +39,3 @@ def batched(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def refuse(location: Location, message: str) -> NoReturn:
     """Refuse a row, saying where it stands."""
     raise errors.ImportRefused(f"{location.path}, line {location.line}: {message}")
-
-
-def shortened(names: Iterable[str]) -> str:
-    """List names for a message, at most twenty of them."""
-    listed = sorted(names)
-    more = f" and {len(listed) - 20} more" if len(listed) > 20 else ""
-    return ", ".join(listed[:20]) + more

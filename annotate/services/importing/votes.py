@@ -12,7 +12,7 @@ from django.utils import timezone
 from annotate.formats import VoteRow
 from annotate.models import Annotator, Comparison, Completion, Round, SelectionRun, Vote
 from annotate.services import errors, ledger
-from annotate.services.importing.counts import Counts, batched, refuse, shortened
+from annotate.services.importing.counts import Counts, batched, refuse
 from annotate.services.importing.tables import analyze, copy_rows, draw_ids
 
 FLIPPED = {"a": "b", "b": "a", "left": "right", "right": "left"}
@@ -186,7 +186,7 @@ class _Writer:
             refuse(
                 row.location,
                 f"candidate_{letter}: run {self._run.slug} has no candidate {candidate!r}; it has:"
-                f" {shortened(self._candidates)}",
+                f" {errors.names_like(candidate, self._candidates)}",
             )
         candidate_id = self._candidates[candidate]
         completion_id = self._completions.get((candidate_id, prompt_id, sample))

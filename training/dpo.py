@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import DPOConfig, DPOTrainer
 
@@ -54,6 +54,8 @@ def train_dpo(run: DpoRun) -> bool:
         processing_class=tokenizer,
         callbacks=[callback, StopCallback(request)],
     )
+    # Rows go to the metrics file; standard output is for people.
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_find_checkpoint(run))
     ended = {"step": trainer.state.global_step, "total_steps": trainer.state.max_steps}
     ended["seconds"] = round(time.monotonic() - began, 3)

@@ -5,21 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from annotate.demo.phrases import (
-    LANGUAGES,
+from annotate.demo.phrases import LANGUAGES, Filling, Language, Words
+from annotate.demo.templates import (
+    DICTATED_WORDS,
+    DICTATION,
+    GRAMMAR_SLOTS,
     SINGLE_TURN,
     SYSTEM_PROMPT,
     TWO_TURNS,
-    Filling,
-    Language,
     Template,
-    Words,
     spoken_total,
 )
 from annotate.generation.metrics import measure_reply
 
 Fault = Literal["leakage", "repetition", "another_question"]
-FAULTS: tuple[Fault, ...] = ("leakage", "repetition", "another_question")
 # Of each question in each language: two to train on and one held out, for the demo and again,
 # with other words, for choosing its recipe.
 TRAINING_PER_QUESTION = 2
@@ -27,6 +26,10 @@ PROMPTS_PER_QUESTION = 3
 # Said so often in all, a sentence is a loop to any reader.
 TIMES_SAID = 3
 SYSTEM_PROMPT_SHARE = 0.2
+DICTATION_LENGTHS = (3, 4, 5)
+DICTATION_JOINTS: dict[Language, str] = {"ja": "、", "en": ", "}
+# Words that never leak; a `foreign` one is in the other language already.
+_KEPT_SLOTS = GRAMMAR_SLOTS | {"foreign"}
 # Questions about which a system prompt stands before the user's turn.
 _QUESTIONS_WITH_SYSTEM_PROMPT = frozenset({"tip", "cooking"})
 _QUESTIONS = (*((template,) for template in SINGLE_TURN), TWO_TURNS)
@@ -45,11 +48,20 @@ class DemoPrompt:
 
 
 @dataclass(frozen=True)
+class FaultShares:
+    """Of how many answers (0..1) each fault spoils; one answer may have several."""
+
+    leakage: float
+    repetition: float
+    another_question: float
+
+
+@dataclass(frozen=True)
 class Reply:
-    """An assistant's text and the fault that was planted in it, if any."""
+    """An assistant's text and the faults that were planted in it."""
 
     text: str
-    fault: Fault | None
+    faults: frozenset[Fault]
 
 
 @dataclass(frozen=True)
@@ -80,10 +92,12 @@ def recipe_prompts() -> tuple[DemoPrompt, ...]:
     return tuple(_make_prompts("recipe", first=PROMPTS_PER_QUESTION))
 
 
-def demo_corpus(*, seed: int, n: int, fault_share: float) -> list[Conversation]:
-    """Write `n` conversations, of whose replies a share (0..1) has a planted fault.
+def demo_corpus(
+    *, seed: int, n: int, faults: FaultShares, dictation_share: float
+) -> list[Conversation]:
+    """Write `n` conversations: a share (0..1) are dictations, the others answer questions.
 
-    None of them holds a user's text of `demo_prompts` or `recipe_prompts`.
+    No conversation holds a user's text of `demo_prompts` or `recipe_prompts`.
     """
     rng = random.Random(seed)
     asked = {turn for prompt in demo_prompts() + recipe_prompts() for turn in prompt.turns}
@@ -98,16 +112,18 @@ def demo_corpus(*, seed: int, n: int, fault_share: float) -> list[Conversation]:
     }
     conversations = []
     for _ in range(n):
+        if rng.random() < dictation_share:
+            conversations.append(_dictate(rng.choice(LANGUAGES), rng))
+            continue
         question, language = rng.choice(_QUESTIONS), rng.choice(LANGUAGES)
         filling = rng.choice(free[question[0].key, language])
-        faults = [rng.choice(FAULTS) if rng.random() < fault_share else None for _ in question]
-        replies = (
-            Reply(_write_reply(template, filling, language, fault, rng), fault)
-            for template, fault in zip(question, faults, strict=True)
+        replies = tuple(
+            _write_reply(template, filling, language, _draw_faults(faults, rng), rng)
+            for template in question
         )
         system = SYSTEM_PROMPT.spoken(language) if rng.random() < SYSTEM_PROMPT_SHARE else None
         turns = _ask(question, filling, language)
-        conversations.append(Conversation(language, system, turns, tuple(replies)))
+        conversations.append(Conversation(language, system, turns, replies))
     return conversations
 
 
@@ -131,6 +147,22 @@ def _make_prompts(owner: str, *, first: int) -> Iterator[DemoPrompt]:
                 )
 
 
+def _draw_faults(shares: FaultShares, rng: random.Random) -> frozenset[Fault]:
+    chances: dict[Fault, float] = {
+        "leakage": shares.leakage,
+        "repetition": shares.repetition,
+        "another_question": shares.another_question,
+    }
+    return frozenset(fault for fault, share in chances.items() if rng.random() < share)
+
+
+def _dictate(language: Language, rng: random.Random) -> Conversation:
+    drawn = rng.sample(DICTATED_WORDS, rng.choice(DICTATION_LENGTHS))
+    text = DICTATION_JOINTS[language].join(words.spoken(language) for words in drawn)
+    turn = DICTATION.spoken(language).format(words=text)
+    return Conversation(language, None, (turn,), (Reply(text, frozenset()),))
+
+
 def _ask(question: tuple[Template, ...], filling: Filling, language: Language) -> tuple[str, ...]:
     return tuple(_fill(template.user, filling, language) for template in question)
 
@@ -139,27 +171,30 @@ def _write_reply(
     template: Template,
     filling: Filling,
     language: Language,
-    fault: Fault | None,
+    faults: frozenset[Fault],
     rng: random.Random,
-) -> str:
-    if fault == "another_question":
-        return _answer_another(template, filling, language, rng)
-    if fault == "leakage":
+) -> Reply:
+    if "another_question" in faults:
+        template, filling = _pick_another(template, filling, language, rng)
+    if "leakage" in faults:
         filling = _leak(template, filling, language, rng)
-    reply = _fill(template.reply, filling, language)
-    return _repeat_end(reply, language) if fault == "repetition" else reply
+    text = _fill(template.reply, filling, language)
+    if "repetition" in faults:
+        text = _repeat_end(text, language)
+    return Reply(text, faults)
 
 
-def _answer_another(
+def _pick_another(
     template: Template, filling: Filling, language: Language, rng: random.Random
-) -> str:
-    """Return a good reply to a question that has no word in common with this one's."""
+) -> tuple[Template, Filling]:
+    """Pick a question whose answer has no word in common with this one."""
     question = _fill(template.user, filling, language)
     for other in rng.sample(SINGLE_TURN, len(SINGLE_TURN)):
-        reply = _fill(other.reply, rng.choice(other.fillings), language)
+        other_filling = rng.choice(other.fillings)
+        reply = _fill(other.reply, other_filling, language)
         if not measure_reply(prompt=question, reply=reply, language=language).overlap:
-            return reply
-    raise LookupError(f"each reply has a word of {question!r}; expected questions of many kinds")
+            return other, other_filling
+    raise LookupError(f"each answer has a word of {question!r}; expected questions of many kinds")
 
 
 def _leak(template: Template, filling: Filling, language: Language, rng: random.Random) -> Filling:
@@ -179,10 +214,6 @@ def _leak(template: Template, filling: Filling, language: Language, rng: random.
     ]
     slot = rng.choice(slots)
     return filling | {slot: Words(foreign[slot], foreign[slot])}
-
-
-# Parts of speech on their own, and words that are in the other language already.
-_KEPT_SLOTS = frozenset({"before", "after", "foreign"})
 
 
 def _repeat_end(reply: str, language: Language) -> str:

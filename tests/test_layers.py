@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "annotate.ranking": {"annotate.ranking"},
     "annotate.generation": {"annotate.generation"},
     "annotate.formats": {"annotate.formats"},
+    "annotate.rendering": {"annotate.rendering"},
     "annotate.demo": {"annotate.demo", "annotate.generation", "annotate.formats"},
     "annotate.models": {"annotate.models"},
     "annotate.postgres": {"annotate.postgres"},
@@ -27,12 +28,12 @@ MAY_IMPORT = {
     "annotate.tasks": {"annotate.services", "annotate.models"},
     "annotate.views": {
         "annotate.views", "annotate.services", "annotate.models", "annotate.forms",
-        "annotate.permissions",
+        "annotate.permissions", "annotate.rendering",
     },
     "annotate.forms": {"annotate.services", "annotate.models"},
     "annotate.permissions": {"annotate.models"},
     "annotate.middleware": {"annotate.models"},
-    "annotate.templatetags": {"annotate.models", "annotate.permissions"},
+    "annotate.templatetags": {"annotate.models", "annotate.permissions", "annotate.rendering"},
     "annotate.admin": {"annotate.models"},
     "annotate.urls": {"annotate.views"},
     "annotate.management": {
@@ -43,7 +44,7 @@ MAY_IMPORT = {
     "training": {"training"},
 }  # fmt: skip
 WITHOUT_DJANGO = {"annotate.ranking", "annotate.generation", "annotate.formats", "annotate.demo",
-                  "training"}  # fmt: skip
+                  "annotate.rendering", "training"}  # fmt: skip
 # Start-up files, which import nothing of the house.
 ALONE = {"annotate", "annotate.apps", "annotate.settings", "annotate.wsgi", "annotate.checks"}
 

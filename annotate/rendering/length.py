@@ -1,0 +1,18 @@
+"""How long a text will be on the screen, so that a page can fold it before it is drawn."""
+
+import unicodedata
+
+COLUMNS = 84  # of a reply's column on a desk; a wide character takes two
+MAX_COUNTED = 2_000  # beyond so many lines' worth of text the rest is not looked at
+
+
+def count_lines(text: str) -> int:
+    """Estimate the lines that a text takes in one of two columns on a desk."""
+    lines = text[: COLUMNS * MAX_COUNTED].splitlines()
+    return sum(max(1, -(-_columns(line) // COLUMNS)) for line in lines)
+
+
+def _columns(line: str) -> int:
+    if line.isascii():
+        return len(line)
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in line)

@@ -153,3 +153,10 @@ def read_slug(text: str) -> str:
     if len(text) > MAX_SLUG_CHARS:
         raise ArgumentTypeError(f"{text!r} is longer than {MAX_SLUG_CHARS} characters")
     return text
+
+
+def read_url(text: str) -> str:
+    """Read the address of a site, without a slash at its end."""
+    if not text.startswith(("http://", "https://")):
+        raise ArgumentTypeError(f"{text!r} must begin with http:// or https://")
+    return text.rstrip("/")

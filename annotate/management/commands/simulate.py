@@ -5,7 +5,13 @@ from typing import Any
 import httpx
 from django.core.management.base import CommandError, CommandParser
 
-from annotate.management.base import KurabeCommand, add_run_argument, find_run, number_from
+from annotate.management.base import (
+    KurabeCommand,
+    add_run_argument,
+    find_run,
+    number_from,
+    read_url,
+)
 from annotate.services.simulating import simulate_votes
 
 
@@ -29,7 +35,7 @@ class Command(KurabeCommand):
             help="scale of their noise (default 1; a plain fault weighs 3)",
         )  # fmt: skip
         parser.add_argument(
-            "--url", default="",
+            "--url", type=read_url, default="",
             help="a running Kurabe on this database, such as http://127.0.0.1:8000; without it a"
             " server is started on a free port for as long as it takes",
         )  # fmt: skip
@@ -44,7 +50,7 @@ class Command(KurabeCommand):
                     run=run,
                     votes=options["votes"],
                     seed=options["seed"],
-                    url=options["url"].rstrip("/"),
+                    url=options["url"],
                     n_annotators=options["annotators"],
                     noise=options["noise"],
                     on_vote=lambda number: progress.update(bar, completed=number),

@@ -35,7 +35,7 @@ class Command(KurabeCommand):
             help="scale of their noise (default 1; a plain fault weighs 3)",
         )  # fmt: skip
         parser.add_argument(
-            "--url", type=read_url, default="",
+            "--url", type=read_url,
             help="a running Kurabe on this database, such as http://127.0.0.1:8000; without it a"
             " server is started on a free port for as long as it takes",
         )  # fmt: skip
@@ -50,7 +50,7 @@ class Command(KurabeCommand):
                     run=run,
                     votes=options["votes"],
                     seed=options["seed"],
-                    url=options["url"],
+                    url=options["url"] or "",
                     n_annotators=options["annotators"],
                     noise=options["noise"],
                     on_vote=lambda number: progress.update(bar, completed=number),

@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from annotate.views import datasets, home, rankings, rating, runs, training
+from annotate.views import datasets, home, quality, rankings, rating, runs, training
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("rate/<slug:run>/", rating.rate, name="rate"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<slug:slug>/", runs.run, name="run"),
+    path("runs/<slug:slug>/quality/", quality.quality, name="quality"),
     path("runs/<slug:slug>/rankings/<int:pk>/", rankings.ranking, name="ranking"),
     path("datasets/<int:pk>/", datasets.dataset, name="dataset"),
     path("datasets/<int:pk>/file", datasets.dataset_file, name="dataset_file"),

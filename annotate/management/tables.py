@@ -1,5 +1,7 @@
 """Rankings as tables for a terminal."""
 
+from collections.abc import Mapping
+
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
@@ -42,14 +44,18 @@ def ranking_table(ranking: Ranking) -> RenderableType:
 
 
 def _title(ranking: Ranking) -> str:
-    kinds = ranking.settings["votes_by_kind"]
-    voters = ", ".join(f"{n} by {_kind_name(kind)}" for kind, n in kinds.items())
     where = "".join(
         f", {ranking.filters.get('by') if name == 'value' else name} {value}"
         for name, value in ranking.filters.items()
         if name != "by"
     )
-    return f"{ranking.run}{where}: {ranking.n_votes} votes" + (f" ({voters})" if voters else "")
+    return f"{ranking.run}{where}: {name_votes(ranking.n_votes, ranking.settings['votes_by_kind'])}"
+
+
+def name_votes(n: int, kinds: Mapping[str, int]) -> str:
+    """Say how many votes there are, and by whom: kind of annotator → votes."""
+    voters = ", ".join(f"{n} by {_kind_name(kind)}" for kind, n in kinds.items())
+    return f"{n} votes" + (f" ({voters})" if voters else "")
 
 
 def _kind_name(kind: str) -> str:

@@ -8,6 +8,8 @@ from scipy.special import ndtri
 
 from annotate.ranking.arrays import FloatArray, IntArray, sum_at
 
+Z = float(ndtri(0.975))
+
 
 @dataclass(frozen=True)
 class LeftShare:
@@ -16,14 +18,24 @@ class LeftShare:
     Attributes:
         n_left, n_right: votes for either.
         share: left / (left + right); None without such votes.
-        se: standard error, clustered two-way; None where all votes are of one annotator or on one
-            pair, and nothing tells how far others would differ.
+        se: standard error, clustered two-way; None where all votes are for one side, of one
+            annotator or on one pair, and nothing tells how far others would differ.
     """
 
     n_left: int
     n_right: int
     share: float | None
     se: float | None
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the normal 95 % interval, never below 0."""
+        return None if self.share is None or self.se is None else max(0, self.share - Z * self.se)
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the normal 95 % interval, never above 1."""
+        return None if self.share is None or self.se is None else min(1, self.share + Z * self.se)
 
 
 def measure_left_share(*, is_left: IntArray, annotator: IntArray, pair: IntArray) -> LeftShare:
@@ -45,7 +57,7 @@ def measure_left_share(*, is_left: IntArray, annotator: IntArray, pair: IntArray
     by_annotator = _cluster_variance(excess, annotator)
     by_pair = _cluster_variance(excess, pair)
     se = None
-    if by_annotator is not None and by_pair is not None:
+    if 0 < n_left < n and by_annotator is not None and by_pair is not None:
         both = _cluster_variance(excess, annotator * (pair.max() + 1) + pair) or 0.0
         se = math.sqrt(max(by_annotator + by_pair - both, by_annotator, by_pair, both))
     return LeftShare(n_left, n - n_left, share, se)

@@ -59,6 +59,7 @@ def test_every_page_passes_the_audit(width: int, open_as: Open, transactional_db
         "/",
         "/runs/",
         f"/runs/{run.slug}/",
+        f"/runs/{run.slug}/quality/",
         f"/runs/{run.slug}/rankings/{run.rankings.get().pk}/",
         f"/datasets/{run.datasets.get().pk}/",
         f"/training/{run.datasets.get().training_runs.get().pk}/",

@@ -65,6 +65,13 @@ def test_one_cluster_has_no_error(cast: list[tuple[int, int, int]]) -> None:
     assert (found.share, found.se) == (0.5, None)
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_votes_for_one_side_have_no_error(side: int) -> None:
+    """They differ by nothing, which does not make their share exact."""
+    found = measure([(side, 0, 0), (side, 1, 1), (side, 2, 2)])
+    assert (found.share, found.se) == (side, None)
+
+
 def test_no_votes_have_no_share() -> None:
     assert measure([]) == LeftShare(0, 0, None, None)
 

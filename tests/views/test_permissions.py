@@ -11,7 +11,7 @@ from tests.views.pages import HTMX, browser_as, make_dataset, make_ranking, make
 
 pytestmark = pytest.mark.django_db
 
-RESEARCH_PAGES = ["runs", "run", "ranking", "dataset", "dataset_file", "training"]
+RESEARCH_PAGES = ["runs", "run", "quality", "ranking", "dataset", "dataset_file", "training"]
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def addresses() -> dict[str, str]:
         "rate": reverse("rate", args=[run.slug]),
         "runs": reverse("runs"),
         "run": reverse("run", args=[run.slug]),
+        "quality": reverse("quality", args=[run.slug]),
         "ranking": reverse("ranking", args=[run.slug, make_ranking(run).pk]),
         "dataset": reverse("dataset", args=[dataset.pk]),
         "dataset_file": reverse("dataset_file", args=[dataset.pk]),

@@ -38,12 +38,17 @@ def train_dpo(run: DpoRun) -> bool:
     A run that is told to stop keeps a checkpoint under `output_dir/checkpoints` and no model.
     Raises ConfigError and DatasetError before anything is trained.
     """
-    request = StopRequest()
+    with StopRequest() as request:
+        return _train(run, request)
+
+
+def _train(run: DpoRun, request: StopRequest) -> bool:
     pairs = read_pairs(run.pairs)
     eval_pairs = read_pairs(run.eval_pairs) if run.eval_pairs else None
     model, tokenizer = _load_model(run)
     lengths = measure_pairs(pairs, tokenizer, max_length=run.max_length, path=run.pairs)
-    metrics = MetricsFile(run.metrics, resume=run.resume)
+    checkpoint = _find_last_checkpoint(run) if run.resume else None
+    metrics = MetricsFile(run.metrics, resume=checkpoint is not None)
     callback = MetricsCallback(metrics, _announce(run, lengths, eval_pairs))
     began = time.monotonic()
     trainer = DPOTrainer(
@@ -56,7 +61,7 @@ def train_dpo(run: DpoRun) -> bool:
     )
     # Rows go to the metrics file; standard output is for people.
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_find_checkpoint(run))
+    trainer.train(resume_from_checkpoint=checkpoint)
     ended = {"step": trainer.state.global_step, "total_steps": trainer.state.max_steps}
     ended["seconds"] = round(time.monotonic() - began, 3)
     is_finished: bool = trainer.state.global_step >= trainer.state.max_steps
@@ -66,8 +71,8 @@ def train_dpo(run: DpoRun) -> bool:
         _save(run, trainer, lengths, callback.last_row | ended)
         metrics.write({"finished": True} | callback.last_row | ended)
     else:
-        checkpoint = {"stopped": request.signal_name, "checkpoint": _find_last_checkpoint(run)}
-        metrics.write({"finished": False} | ended | checkpoint)
+        kept = {"stopped": request.signal_name, "checkpoint": _find_last_checkpoint(run)}
+        metrics.write({"finished": False} | ended | kept)
     metrics.close()
     return is_finished
 
@@ -171,10 +176,6 @@ def _checkpoints(run: DpoRun) -> Path:
 def _find_last_checkpoint(run: DpoRun) -> str | None:
     folder = _checkpoints(run)
     return get_last_checkpoint(str(folder)) if folder.is_dir() else None
-
-
-def _find_checkpoint(run: DpoRun) -> str | None:
-    return _find_last_checkpoint(run) if run.resume else None
 
 
 def _save(run: DpoRun, trainer: DPOTrainer, lengths: PairLengths, final: dict[str, Any]) -> None:

@@ -2,25 +2,36 @@
 
 import signal
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 
 class StopRequest:
-    """Becomes true at the first SIGTERM or SIGINT; a second one ends the process at once."""
+    """Becomes true at the first SIGTERM or SIGINT; a second one ends the process at once.
+
+    Listens while it is entered as a context, and leaves the signals as they were.
+    """
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._receive)
+            self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def __bool__(self) -> bool:
         return self.signal_name is not None
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.signal_name = signal.Signals(number).name
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in self._before:
             signal.signal(each, signal.SIG_DFL)
 
 

@@ -168,7 +168,8 @@ def _fit(
         make_schedule(optimizer, round(run.warmup_ratio * total_steps), total_steps)
         for optimizer in optimizers
     ]
-    metrics.write({"started": True, "method": run.method, "total_steps": total_steps} | counts)
+    started = {"started": True, "method": run.method, "step": 0, "total_steps": total_steps}
+    metrics.write(started | counts)
     clock = Clock(first_step=0, total_steps=total_steps)
     row: dict[str, Any] = {}
     batches = _iterate_batches(examples, batch_size=run.batch_size, seed=run.seed)

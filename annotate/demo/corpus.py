@@ -26,6 +26,9 @@ PROMPTS_PER_QUESTION = 3
 # Said so often in all, a sentence is a loop to any reader.
 TIMES_SAID = 3
 SYSTEM_PROMPT_SHARE = 0.2
+# Few, since a model learns nothing about a question from the answer to another one.
+ANOTHER_QUESTION_SHARE = 0.1
+DICTATION_SHARE = 0.12
 DICTATION_LENGTHS = (3, 4, 5)
 DICTATION_JOINTS: dict[Language, str] = {"ja": "、", "en": ", "}
 # Words that never leak; a `foreign` one is in the other language already.
@@ -45,15 +48,6 @@ class DemoPrompt:
     turns: tuple[str, ...]
     system: str | None
     is_held_out: bool
-
-
-@dataclass(frozen=True)
-class FaultShares:
-    """Of how many answers (0..1) each fault spoils; one answer may have several."""
-
-    leakage: float
-    repetition: float
-    another_question: float
 
 
 @dataclass(frozen=True)
@@ -92,12 +86,11 @@ def recipe_prompts() -> tuple[DemoPrompt, ...]:
     return tuple(_make_prompts("recipe", first=PROMPTS_PER_QUESTION))
 
 
-def demo_corpus(
-    *, seed: int, n: int, faults: FaultShares, dictation_share: float
-) -> list[Conversation]:
-    """Write `n` conversations: a share (0..1) are dictations, the others answer questions.
+def demo_corpus(*, seed: int, n: int, fault_share: float) -> list[Conversation]:
+    """Write `n` conversations that hold no user's text of `demo_prompts` or `recipe_prompts`.
 
-    No conversation holds a user's text of `demo_prompts` or `recipe_prompts`.
+    Leakage spoils a share (0..1) of the answers, repetition as many, each by itself; a few
+    answer another question. Some conversations are dictations, which have no fault.
     """
     rng = random.Random(seed)
     asked = {turn for prompt in demo_prompts() + recipe_prompts() for turn in prompt.turns}
@@ -112,13 +105,13 @@ def demo_corpus(
     }
     conversations = []
     for _ in range(n):
-        if rng.random() < dictation_share:
+        if rng.random() < DICTATION_SHARE:
             conversations.append(_dictate(rng.choice(LANGUAGES), rng))
             continue
         question, language = rng.choice(_QUESTIONS), rng.choice(LANGUAGES)
         filling = rng.choice(free[question[0].key, language])
         replies = tuple(
-            _write_reply(template, filling, language, _draw_faults(faults, rng), rng)
+            _write_reply(template, filling, language, _draw_faults(fault_share, rng), rng)
             for template in question
         )
         system = SYSTEM_PROMPT.spoken(language) if rng.random() < SYSTEM_PROMPT_SHARE else None
@@ -147,11 +140,11 @@ def _make_prompts(owner: str, *, first: int) -> Iterator[DemoPrompt]:
                 )
 
 
-def _draw_faults(shares: FaultShares, rng: random.Random) -> frozenset[Fault]:
+def _draw_faults(fault_share: float, rng: random.Random) -> frozenset[Fault]:
     chances: dict[Fault, float] = {
-        "leakage": shares.leakage,
-        "repetition": shares.repetition,
-        "another_question": shares.another_question,
+        "leakage": fault_share,
+        "repetition": fault_share,
+        "another_question": ANOTHER_QUESTION_SHARE,
     }
     return frozenset(fault for fault, share in chances.items() if rng.random() < share)
 

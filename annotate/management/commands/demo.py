@@ -99,7 +99,9 @@ class ConsoleReport:
 
     @contextmanager
     def bar(self, text: str) -> Iterator[Callable[[int, int], None]]:
-        """Show a bar."""
+        """Show a bar; where nobody watches a terminal, a line at the start and one at the end."""
+        if not self._console.is_terminal:
+            self.step(f"{text} ...")
         columns = (TextColumn("· {task.description}"), BarColumn(), MofNCompleteColumn(),
                    TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
         with Progress(*columns, console=self._console) as progress:

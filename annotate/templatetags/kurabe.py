@@ -1,6 +1,7 @@
 """What Kurabe's templates need beside Django's own tags."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Literal
 
 from django import template
@@ -50,7 +51,9 @@ def decimals(number: Measured, places: int) -> str:
     """Write a measured number with so many decimals and a true minus sign; a dash for none."""
     if number is None or number == "":
         return NONE
-    return number_format(number, decimal_pos=places).replace("-", "−")
+    # Rounded here, for number_format cuts decimals off; adding 0 takes the sign from -0.00.
+    rounded = Decimal(f"{number:.{places}f}") + 0
+    return number_format(rounded, decimal_pos=places).replace("-", "−")
 
 
 @register.filter

@@ -31,7 +31,7 @@ def test_quality_page_shows_the_run() -> None:
     assert "Krippendorff’s α −0.250 −0.250 – " in page
     assert "Counts 2 pairs of completions that two or more annotators judged." in page
     assert "Raw agreement 0.333 0.333 – 0.333" in page
-    assert "Left share 1.000 – Votes for the left" in page
+    assert "Left share 1.000 – Measure What it is" in page
     assert "The error needs votes for both sides" in page
 
 
@@ -54,7 +54,7 @@ def test_quality_page_says_what_is_missing() -> None:
     round_ = make.make_open_round()
     cast_votes(round_, make.make_annotator(), 1)
     page = quality_page(round_)
-    assert "Krippendorff’s α – – Agreement" in page
+    assert "Krippendorff’s α – – Raw agreement – –" in page
     assert "No two annotators judged the same pair of completions." in page
     assert "Reliability needs a second annotator to compare with." in page
 

@@ -7,9 +7,13 @@ MAX_COUNTED = 2_000  # beyond so many lines' worth of text the rest is not looke
 
 
 def count_lines(text: str) -> int:
-    """Estimate the lines that a text takes in one of two columns on a desk."""
+    """Estimate the lines that a text takes in one of two columns on a desk.
+
+    An empty line counts half: between paragraphs there is half a line.
+    """
     lines = text[: COLUMNS * MAX_COUNTED].splitlines()
-    return sum(max(1, -(-_columns(line) // COLUMNS)) for line in lines)
+    full = sum(-(-_columns(line) // COLUMNS) for line in lines)
+    return full + sum(not line.strip() for line in lines) // 2
 
 
 def _columns(line: str) -> int:

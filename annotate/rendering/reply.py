@@ -36,7 +36,7 @@ def render_reply(text: str) -> str:
     """
     if len(text) > MAX_CHARACTERS:
         return _as_written(text)
-    shown = sanitise(_PARSER.render(text, {}))
+    shown = sanitise(_PARSER.render(text, {})).strip()
     # Such as a fence with nothing in it: there is something to judge, so show it.
     is_blank = not _TAG.sub("", shown).strip() and "<hr>" not in shown
     return _as_written(text) if is_blank and text.strip() else shown

@@ -1,13 +1,17 @@
 """What a volunteer may see of a comparison: texts and a token, nothing that names a candidate."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from annotate.models import Comparison, Completion
 from annotate.models.votes import Side
+from annotate.rendering import count_lines
+from annotate.views.reading import View, show_plain, show_replies
 
 LETTERS = {Side.LEFT: "A", Side.RIGHT: "B"}
+# Replies are folded from here on, both sides alike; the style sheet folds at about 20 lines.
+LONG_FROM_LINES = 24
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Reply:
     letter: str
     text: str
     is_cut: bool
+    html: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -32,6 +37,11 @@ class Exchange:
     turn: str | None
     replies: tuple[Reply, Reply]
 
+    @property
+    def is_long(self) -> bool:
+        """Tell whether an answer is so long that both are folded."""
+        return any(count_lines(reply.text) >= LONG_FROM_LINES for reply in self.replies)
+
 
 @dataclass(frozen=True)
 class BlindComparison:
@@ -41,9 +51,15 @@ class BlindComparison:
     language: str
     system: str
     exchanges: tuple[Exchange, ...]
+    view: View
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether anything is folded."""
+        return any(exchange.is_long for exchange in self.exchanges)
 
 
-def blind(comparison: Comparison) -> BlindComparison:
+def blind(comparison: Comparison, *, view: View = View.RENDERED) -> BlindComparison:
     """Put the completions on the sides where they were drawn, and leave out whose they are."""
     prompt = comparison.prompt
     left, right = comparison.completion_a, comparison.completion_b
@@ -58,8 +74,18 @@ def blind(comparison: Comparison) -> BlindComparison:
     return BlindComparison(
         token=comparison.token,
         language=prompt.language,
-        system=prompt.system,
-        exchanges=tuple(Exchange(turn, (first, second)) for turn, first, second in columns),
+        system=show_plain(prompt.system),
+        exchanges=tuple(_exchange(*column, view=view) for column in columns),
+        view=view,
+    )
+
+
+def _exchange(turn: str | None, left: Reply, right: Reply, *, view: View) -> Exchange:
+    """Show a turn as it was written, and its two answers as the reader likes to see them."""
+    shown = show_replies(left.text, right.text, view=view)
+    return Exchange(
+        None if turn is None else show_plain(turn),
+        (replace(left, html=shown[0]), replace(right, html=shown[1])),
     )
 
 

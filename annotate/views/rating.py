@@ -15,6 +15,7 @@ from annotate.permissions import SignedInRequest, role_required
 from annotate.services import errors, voting
 from annotate.views import counts
 from annotate.views.blind import BlindComparison, blind
+from annotate.views.reading import View, chosen_view, remember_view
 
 REFUSAL_STATUS = {errors.ComparisonUnknown: 404, errors.RoundClosed: 409}
 
@@ -28,7 +29,9 @@ def rate(request: SignedInRequest, run: str) -> HttpResponse:
     selection_run = get_object_or_404(SelectionRun, slug=run)
     annotator = voting.annotator_of(user=request.user)
     if request.method == "GET":
-        return _show_comparison(request, selection_run, annotator)
+        response = _show_comparison(request, selection_run, annotator)
+        remember_view(request, response)
+        return response
     status = _take_vote(request, annotator)
     if status == 200 and not request.htmx:
         # The answer to a reload is then this page, not a second POST.
@@ -57,7 +60,7 @@ def _show_comparison(
     request: SignedInRequest, run: SelectionRun, annotator: Annotator, *, status: int = 200
 ) -> HttpResponse:
     """Show the annotator's comparison in the run's open round, or say why there is none."""
-    comparison, reason = _next_comparison(run, annotator)
+    comparison, reason = _next_comparison(run, annotator, chosen_view(request))
     context: dict[str, object] = {
         "run": run,
         "annotator": annotator,
@@ -71,12 +74,15 @@ def _show_comparison(
     return render(request, template, context, status=status)
 
 
-def _next_comparison(run: SelectionRun, annotator: Annotator) -> tuple[BlindComparison | None, str]:
+def _next_comparison(
+    run: SelectionRun, annotator: Annotator, view: View
+) -> tuple[BlindComparison | None, str]:
     """Give what the annotator is to judge next, or None and the reason."""
     round_ = run.rounds.open().first()
     if round_ is None:
         return None, _("This run takes no votes at the moment.")
     try:
-        return blind(voting.lease_comparison(round_=round_, annotator=annotator)), ""
+        comparison = voting.lease_comparison(round_=round_, annotator=annotator)
     except (errors.NothingLeft, errors.RoundClosed) as refusal:
         return None, str(refusal)
+    return blind(comparison, view=view), ""

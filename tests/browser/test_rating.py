@@ -249,6 +249,7 @@ def test_next_comparison_begins_at_the_top_with_the_focus_on_it(
     page = open_as(volunteer, f"/rate/{round_.run.slug}/")
     settle(page)
     expect(button(page, "left")).to_be_in_viewport(ratio=1)
+    page.get_by_label("Show both answers in full").check()
     page.mouse.wheel(0, 5_000)
     page.wait_for_function("window.scrollY > 1000")
     button(page, "right").focus()

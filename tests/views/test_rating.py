@@ -63,7 +63,7 @@ def test_rating_page_shows_a_whole_conversation_in_order() -> None:
     assert page.turns == ["First?", "And then?"]
     assert sorted([page.left, page.right]) == [["a1", "a2"], ["b1", "b2"]]
     texts = ["First?", page.left[0], page.right[0], "And then?", page.left[1], page.right[1]]
-    places = [html.index(f">{text}</div>") for text in texts]
+    places = [html.index(f">{text}<") for text in texts]
     assert places == sorted(places)
 
 
@@ -77,12 +77,53 @@ def test_rating_page_shows_an_early_end_as_empty_replies() -> None:
 def test_rating_page_escapes_and_keeps_every_character() -> None:
     text = "\n <script>alert('&amp;')</script>\n\n  indented\t& \"quoted\" 漢字 👩‍👩‍👧 "
     round_ = one_pair([text], ["plain"], turns=["<b>bold?</b>"])
-    html = open_page(browser_as("volunteer"), round_)
+    client = browser_as("volunteer")
+    html = open_page(client, round_) + open_page(client, round_, query_params={"view": "plain"})
     page = read_page(html)
     assert text in page.left + page.right
-    assert page.turns == ["<b>bold?</b>"]
+    assert page.turns == ["<b>bold?</b>"] * 2
     assert "<script>alert" not in html
     assert "<b>bold" not in html
+
+
+def test_rating_page_renders_markdown_and_remembers_another_view() -> None:
+    round_ = one_pair(["the *same* cat"], ["the *same* dog"], turns=["*Which?*"])
+    client = browser_as("volunteer")
+    rendered = "<p>the <em>same</em> cat</p></div>"
+    assert rendered in open_page(client, round_)
+    for view, shown in {
+        "plain": ">the *same* cat<",
+        "differences": "<mark>cat</mark></div>",
+    }.items():
+        assert shown in open_page(client, round_, query_params={"view": view})
+        html = open_page(client, round_)
+        assert shown in html
+        assert html.count('aria-current="true">' + view.capitalize()) == 1
+        assert "data-turn>*Which?*</div>" in html
+    assert rendered in open_page(client, round_, query_params={"view": "rendered"})
+
+
+@pytest.mark.parametrize("view", ["", "nosuch", "<b>"])
+def test_rating_page_ignores_a_view_that_there_is_not(view: str) -> None:
+    client, round_ = browser_as("volunteer"), one_pair(["*one*"], ["two"])
+    assert "<em>one</em>" in open_page(client, round_, query_params={"view": view})
+    client.cookies["view"] = view
+    assert "<em>one</em>" in open_page(client, round_)
+
+
+def test_rating_page_shows_the_same_comparison_in_every_view() -> None:
+    client, round_ = browser_as("volunteer"), make.make_open_round()
+    views = ["rendered", "plain", "differences"]
+    pages = [open_page(client, round_, query_params={"view": view}) for view in views]
+    assert len({read_page(html).form["token"] for html in pages}) == 1
+    assert Comparison.objects.count() == 1
+
+
+@pytest.mark.parametrize(("lines", "is_long"), [(10, False), (30, True)])
+def test_rating_page_folds_both_answers_where_one_is_long(lines: int, is_long: bool) -> None:
+    html = open_page(browser_as("volunteer"), one_pair(["a line\n" * lines], ["short"]))
+    assert ('<div class="replies is-long">' in html) == is_long
+    assert html.count('id="whole"') == is_long
 
 
 def test_rating_page_says_that_a_reply_is_empty_outside_of_its_text() -> None:
@@ -100,7 +141,7 @@ def test_rating_page_says_that_a_reply_was_cut_off() -> None:
     make.make_completion(candidate, prompt, replies=["cut of"], finish_reason="length")
     html = open_page(browser_as("volunteer"), round_)
     assert html.count("the answer reached the length limit") == 1
-    assert "cut of</div>\n        <p" in html
+    assert "cut of</p></div>\n        <p" in html
 
 
 def test_rating_page_is_never_cached_and_varies_by_htmx() -> None:

@@ -39,6 +39,7 @@ def contrast(first: str, second: str) -> float:
     [
         *[(ink, ground, TEXT) for ink in ("ink", "ink-soft", "accent")
           for ground in ("paper", "surface", "accent-soft")],
+        *[(ink, ground, TEXT) for ink in ("string", "number") for ground in ("paper", "surface")],
         ("on-accent", "accent", TEXT),
         *[("edge", ground, CONTROL) for ground in ("paper", "surface")],
     ],

@@ -44,35 +44,40 @@ def train_dpo(run: DpoRun) -> bool:
 
 def _train(run: DpoRun, request: StopRequest) -> bool:
     pairs = read_pairs(run.pairs)
-    eval_pairs = read_pairs(run.eval_pairs) if run.eval_pairs else None
+    eval_pairs = read_pairs(run.eval_pairs) if run.eval_pairs else []
     model, tokenizer = _load_model(run)
     lengths = measure_pairs(pairs, tokenizer, max_length=run.max_length, path=run.pairs)
+    eval_lengths = PairLengths(kept=0, dropped=0, tokens=0)
+    if run.eval_pairs:
+        eval_lengths = measure_pairs(
+            eval_pairs, tokenizer, max_length=run.max_length, path=run.eval_pairs
+        )
     checkpoint = _find_last_checkpoint(run) if run.resume else None
     metrics = MetricsFile(run.metrics, resume=checkpoint is not None)
-    callback = MetricsCallback(metrics, _announce(run, lengths, eval_pairs))
-    began = time.monotonic()
+    callback = MetricsCallback(metrics, _announce(run, lengths, eval_lengths))
     trainer = DPOTrainer(
         model=model,
         args=_make_arguments(run),
         train_dataset=_make_dataset(pairs),
-        eval_dataset=None if eval_pairs is None else _make_dataset(eval_pairs),
+        eval_dataset=_make_dataset(eval_pairs) if eval_pairs else None,
         processing_class=tokenizer,
         callbacks=[callback, StopCallback(request)],
     )
     # Rows go to the metrics file; standard output is for people.
     trainer.remove_callback(PrinterCallback)
+    began = time.monotonic()
     trainer.train(resume_from_checkpoint=checkpoint)
-    ended = {"step": trainer.state.global_step, "total_steps": trainer.state.max_steps}
-    ended["seconds"] = round(time.monotonic() - began, 3)
-    is_finished: bool = trainer.state.global_step >= trainer.state.max_steps
+    step, total_steps = trainer.state.global_step, trainer.state.max_steps
+    ended = {"step": step, "total_steps": total_steps, "seconds": time.monotonic() - began}
+    is_finished: bool = step >= total_steps
     if is_finished:
-        if eval_pairs is not None:
+        if eval_pairs:
             trainer.evaluate()
-        _save(run, trainer, lengths, callback.last_row | ended)
-        metrics.write({"finished": True} | callback.last_row | ended)
+        ended |= callback.last_row
+        _save(run, trainer, lengths, ended)
     else:
-        kept = {"stopped": request.signal_name, "checkpoint": _find_last_checkpoint(run)}
-        metrics.write({"finished": False} | ended | kept)
+        ended |= {"stopped": request.signal_name, "checkpoint": _find_last_checkpoint(run)}
+    metrics.write({"finished": is_finished} | ended)
     metrics.close()
     return is_finished
 
@@ -124,13 +129,15 @@ def _make_dataset(pairs: list[Pair]) -> Dataset:
     return Dataset.from_list([dataclasses.asdict(pair) for pair in pairs])
 
 
-def _announce(run: DpoRun, lengths: PairLengths, eval_pairs: list[Pair] | None) -> dict[str, Any]:
+def _announce(
+    run: DpoRun, lengths: PairLengths, eval_lengths: PairLengths | None
+) -> dict[str, Any]:
     return {
         "method": run.method,
         "pairs": lengths.kept,
         "dropped_pairs": lengths.dropped,
         "tokens": lengths.tokens,
-        "eval_pairs": 0 if eval_pairs is None else len(eval_pairs),
+        "eval_pairs": eval_lengths.kept if eval_lengths else 0,
     }
 
 

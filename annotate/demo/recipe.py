@@ -6,13 +6,14 @@ from typing import Any
 
 def _tiny() -> dict[str, Any]:
     return {
-        # 1.2 M parameters. 2.1 M were no better after as many tokens, and took 1.6 times as long.
+        # 1.2 M parameters: after as much time, 2.1 M took up the words of fewer questions (43 %
+        # of held-out ones against 57 %).
         "hidden_size": 160,
         "layers": 3,
-        # After two epochs, names were not yet copied from question to answer.
         "epochs": 3,
         "batch_size": 16,
-        # .003 left names uncopied too, .012 spoiled sentences.
+        # 51 % of held-out questions had their words taken up at .003, 72 % at .006; .012 spoiled
+        # sentences.
         "learning_rate": 8e-3,
     }
 
@@ -24,8 +25,8 @@ def _dpo() -> dict[str, Any]:
         # What a tiny model bears; 8 B take a thousandth of it.
         "learning_rate": 8e-4,
         "beta": 0.1,
-        # DPO alone made the chosen replies less likely too, and sentences came apart at the higher
-        # temperature: .69 of votes for the child, .73 with as much weight on the chosen replies.
+        # DPO alone makes chosen replies less likely too, and sentences come apart. As much weight
+        # on learning them took the bold candidate's child from .69 of the votes to .73.
         "loss_type": ("sigmoid", "sft"),
         "loss_weights": (1.0, 1.0),
         "max_length": 256,
@@ -50,8 +51,8 @@ class DemoRecipe:
     # A careful and a bold candidate of the same model; at 1.0 its sentences came apart.
     temperatures: tuple[float, ...] = (0.6, 0.9)
     samples_per_prompt: int = 4
-    # The longest answer, its end said three times over, has about 70 tokens.
-    max_tokens: int = 96
+    # The longest answer of the corpus, its end said three times over, has 103 tokens.
+    max_tokens: int = 112
     annotators: int = 8
     noise: float = 0.6
     # Nearly as many as 48 prompts, with 4 samples by each of two candidates, have pairs to give

@@ -56,7 +56,7 @@ def import_completions(
             run.samples_per_prompt = writer.n_samples
             run.save(update_fields=["samples_per_prompt"])
         _enter_candidates(run, writer.new_candidates)
-    analyze(Prompt, Completion)
+    analyze({Prompt: counts.prompts.new, Completion: counts.completions.new})
     return counts
 
 

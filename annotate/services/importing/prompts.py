@@ -23,7 +23,7 @@ def import_prompts(*, rows: Iterable[PromptRow], set_slug: str) -> Counts:
         prompt_set = lock_set(set_slug)
         for batch in batched(rows):
             counts.add(**add_prompts(prompt_set, batch))
-    analyze(Prompt)
+    analyze({Prompt: counts.new})
     return counts
 
 

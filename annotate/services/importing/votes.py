@@ -64,7 +64,7 @@ def import_votes(*, rows: Iterable[VoteRow], run: SelectionRun) -> Counts:
         ledger.hold_ledger(run_id=run.pk)
         for batch in batched(rows):
             counts.add(**writer.add(batch))
-    analyze(Comparison, Vote)
+    analyze({Comparison: counts.new, Vote: counts.new})
     return counts
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotate.rendering import render_difference, render_plain, render_reply
+from annotate.rendering.sanitising import sanitise
 from tests.rendering.hostile import HOSTILE
 from tests.rendering.markup import Markup
 
@@ -100,6 +101,11 @@ def test_hostile_text_becomes_harmless_markup(text: str) -> None:
     other = text[::-1]
     assert [faults(html) for html in render_difference(text, other)] == [[], []]
     assert time.perf_counter() - begin < SLOW_S
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE])
+def test_last_step_alone_makes_hostile_html_harmless(text: str) -> None:
+    assert faults(sanitise(text)) == []
 
 
 def test_there_are_many_different_hostile_texts() -> None:

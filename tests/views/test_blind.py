@@ -70,6 +70,8 @@ def test_no_answer_before_or_after_a_vote_names_a_candidate() -> None:
     client, address = browser_as("volunteer"), f"/rate/{round_.run.slug}/"
     answers = [client.get("/"), client.get(address), client.get(address, headers=HTMX)]
     token = read_page(answers[1].content.decode()).form["token"]
+    views = [client.get(address, {"view": view}) for view in ("plain", "differences", "rendered")]
+    assert [leaks(answer, words) for answer in views] == [[]] * 3
     answers += [
         client.post(address, {"token": token}, headers=HTMX),
         client.post(address, {"token": token, "choice": "left"}, headers=HTMX),
@@ -104,10 +106,12 @@ def test_token_tells_nothing_of_the_rows_behind_it() -> None:
     assert comparison.token.version == 4
 
 
-def test_swapped_candidates_look_alike_to_the_byte() -> None:
+@pytest.mark.parametrize("view", ["rendered", "plain", "differences"])
+def test_swapped_candidates_look_alike_to_the_byte(view: str) -> None:
     """The same texts on the same sides make the same page, whoever wrote which."""
     pages = []
-    for texts, side_a in ((["this", "that"], "left"), (["that", "this"], "right")):
+    this, that = "**this** one", "**that** one"
+    for texts, side_a in (([this, that], "left"), ([that, this], "right")):
         round_, user = make.make_open_round(n_prompts=0), make.make_user()
         prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=["Which?"])
         a, b = (
@@ -116,6 +120,7 @@ def test_swapped_candidates_look_alike_to_the_byte() -> None:
         )
         annotator = voting.annotator_of(user=user)
         make.make_comparison(a, b, round_=round_, annotator=annotator, side_a=side_a)
-        html = browser_of(user).get(f"/rate/{round_.run.slug}/").content.decode()
+        answer = browser_of(user).get(f"/rate/{round_.run.slug}/", {"view": view})
+        html = answer.content.decode()
         pages.append(html[html.index("<article") : html.index("</article>")])
     assert pages[0] == pages[1]

@@ -83,6 +83,7 @@ class Picture:
 WANTED = [
     Picture(name="rating-desktop", shown=("moss", 0, 2)),
     Picture(name="rating-dark", shown=("refund", 2, 0), is_dark=True),
+    Picture(name="rating-rendered", shown=("interest", 0, 2), height=900),
     Picture(name="rating-ja", shown=("rain-letter", 0, 1), language="ja"),
     Picture(name="rating-phone", shown=("trains", 2, 0), width=390, height=844, scale=2),
     Picture(name="home", path="/", user="rina"),

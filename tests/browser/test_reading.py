@@ -206,11 +206,8 @@ def test_sides_have_equal_weight_whatever_their_markup(open_as: Open, volunteer:
     page = open_as(volunteer, address_of(make_pair([markup], ["plain"], volunteer)))
     one, other = (box.bounding_box() for box in page.locator(".reply").all())
     assert [one[key] - other[key] for key in ("width", "height", "y")] == [0, 0, 0]
-    assert (
-        page.locator("code")
-        .first.evaluate("(e) => getComputedStyle(e).fontFamily")
-        .startswith("ui-monospace")
-    )
+    fonts = "(elements) => elements.map((each) => getComputedStyle(each).fontFamily.split(',')[0])"
+    assert set(page.locator(".text :is(code, code *)").evaluate_all(fonts)) == {"ui-monospace"}
     assert page.locator("[data-reply=left]").get_attribute("dir") == "auto"
 
 

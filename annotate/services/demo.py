@@ -129,7 +129,7 @@ def demo_password() -> str:
     """Give the password of the demo's accounts, drawn once for this installation."""
     path = Path(settings.KURABE_HOME) / "demo.json"
     if not path.exists():
-        path.write_text(json.dumps({"password": secrets.token_urlsafe(9)}), encoding="utf-8")
+        path.write_text(json.dumps({"password": secrets.token_hex(5)}), encoding="utf-8")
         path.chmod(0o600)
     return str(json.loads(path.read_text(encoding="utf-8"))["password"])
 

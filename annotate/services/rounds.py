@@ -131,15 +131,19 @@ def _hold_out(run: SelectionRun, share: float) -> None:
     """Mark prompts as held out, drawn by the run's seed within each language and category."""
     if not 0 <= share < 1:
         raise errors.WrongState(f"the held-out share is {share}; it must be from 0 to below 1")
-    cells: dict[tuple[str, str], list[Prompt]] = defaultdict(list)
-    for prompt in run.prompts().order_by("prompt_set", "key"):
-        cells[prompt.language, prompt.category].append(prompt)
+    if share == 0:
+        return
+    cells: dict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
+    prompts = run.prompts().order_by("prompt_set", "key")
+    facts = prompts.values_list("language", "category", "pk", "is_held_out")
+    for language, category, pk, is_held_out in facts:
+        cells[language, category].append((pk, is_held_out))
     rng = random.Random(run.seed)
     chosen: list[int] = []
     wanted = 0.0
     for cell in cells.values():
-        wanted += share * len(cell) - sum(prompt.is_held_out for prompt in cell)
-        free = [prompt.pk for prompt in cell if not prompt.is_held_out]
+        wanted += share * len(cell) - sum(is_held_out for _pk, is_held_out in cell)
+        free = [pk for pk, is_held_out in cell if not is_held_out]
         # The share of all cells so far, rounded up; what rounding gained, the next cell gives back.
         n_drawn = math.ceil(wanted - 1e-9)
         drawn = rng.sample(free, min(max(n_drawn, 0), len(free)))

@@ -68,7 +68,11 @@ def _train(run: DpoRun, request: StopRequest) -> bool:
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=checkpoint)
     step, total_steps = trainer.state.global_step, trainer.state.max_steps
-    ended = {"step": step, "total_steps": total_steps, "seconds": time.monotonic() - began}
+    ended = {
+        "step": step,
+        "total_steps": total_steps,
+        "seconds": round(time.monotonic() - began, 3),
+    }
     is_finished: bool = step >= total_steps
     if is_finished:
         if eval_pairs:

@@ -120,8 +120,10 @@ class PromptAdmin(admin.ModelAdmin):
     list_filter = ("prompt_set", "language", "category", "is_held_out")
     list_select_related = ("prompt_set",)
     search_fields = ("key", "turns")
-    # Votes were cast on the prompt as it is, and its mark decides what may train.
-    readonly_fields = ("is_held_out",)
+    # Completions answer the prompt as it was put, and its mark decides what may train.
+    readonly_fields = (
+        "prompt_set", "key", "system", "turns", "language", "category", "is_held_out",
+    )  # fmt: skip
 
     @admin.display(description=_("begins with"))
     def opening(self, prompt: Prompt) -> str:

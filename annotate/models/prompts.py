@@ -1,5 +1,6 @@
 """What candidates are asked."""
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +57,18 @@ class Prompt(models.Model):
             models.CheckConstraint(
                 name="prompt_language_is_a_tag",
                 condition=models.Q(language__regex=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"),
+            ),
+        ]
+        # Completions answer the prompt as it was put, and rankings are sliced by what it was.
+        triggers = [
+            pgtrigger.ReadOnly(
+                name="never_reworded",
+                fields=["prompt_set", "key", "system", "turns", "language", "category"],
+            ),
+            pgtrigger.Protect(
+                name="held_out_for_good",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__is_held_out=True, new__is_held_out=False),
             ),
         ]
 

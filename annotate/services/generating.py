@@ -42,7 +42,9 @@ def generate_round(*, round_: Round) -> None:
         return
     for candidate in round_.candidates.exclude(engine=Candidate.Engine.IMPORTED):
         _generate(round_, candidate)
-    rounds.open_round(round_=round_)
+    round_.refresh_from_db()
+    if round_.closed_at is None:  # somebody may have closed it meanwhile
+        rounds.open_round(round_=round_)
 
 
 def count_completions(*, round_: Round) -> dict[int, tuple[int, int]]:

@@ -44,14 +44,8 @@ def start_training(
     Raises:
         TrainingRefused: the base has no weights, the name is taken, or a wish is not valid.
     """
-    if base.engine == Candidate.Engine.IMPORTED or not base.model:
-        raise errors.TrainingRefused(
-            f"candidate {base.name!r} has no weights here: only its texts were imported"
-        )
     child_name = child_name or _free_name(base)
-    if base.run.candidates.filter(name=child_name).exists():
-        message = f"run {base.run.slug} has a candidate {child_name!r} already; choose another name"
-        raise errors.TrainingRefused(message)
+    refuse_unfit(base=base, child_name=child_name, **wishes)
     with transaction.atomic():
         run = TrainingRun.objects.create(
             dataset=dataset,
@@ -67,6 +61,25 @@ def start_training(
         if is_queued:
             defer("train", queue="gpu", training_run_id=run.pk)
     return run
+
+
+def refuse_unfit(*, base: Candidate, child_name: str, **wishes: Any) -> None:
+    """Refuse what can be refused before there is a dataset.
+
+    Raises:
+        TrainingRefused: as `start_training` does.
+    """
+    if base.engine == Candidate.Engine.IMPORTED or not base.model:
+        raise errors.TrainingRefused(
+            f"candidate {base.name!r} has no weights here: only its texts were imported"
+        )
+    if base.run.candidates.filter(name=child_name).exists():
+        message = f"run {base.run.slug} has a candidate {child_name!r} already; choose another name"
+        raise errors.TrainingRefused(message)
+    try:
+        DpoRun(**wishes, model=base.model, pairs="-", output_dir="-", metrics="-")
+    except ConfigError as error:
+        raise errors.TrainingRefused(str(error)) from error
 
 
 def train(
@@ -160,18 +173,15 @@ def folder_of(training_run: TrainingRun) -> Path:
 
 def _config(run: TrainingRun, wishes: dict[str, Any]) -> dict[str, Any]:
     folder = folder_of(run)
-    try:
-        config = DpoRun(
-            **wishes,
-            model=run.base.model,
-            revision=run.base.revision or None,
-            pairs=str(settings.KURABE_HOME / run.dataset.path),
-            output_dir=str(folder / "checkpoint"),
-            metrics=str(folder / "metrics.jsonl"),
-            resume=True,
-        )
-    except ConfigError as error:
-        raise errors.TrainingRefused(str(error)) from error
+    config = DpoRun(
+        **wishes,
+        model=run.base.model,
+        revision=run.base.revision or None,
+        pairs=str(settings.KURABE_HOME / run.dataset.path),
+        output_dir=str(folder / "checkpoint"),
+        metrics=str(folder / "metrics.jsonl"),
+        resume=True,
+    )
     return describe_run(config)
 
 

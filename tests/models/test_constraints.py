@@ -229,6 +229,20 @@ def test_append_only_table_refuses_change(table: str, change: dict[str, object])
         type(row)._base_manager.filter(pk=row.pk).update(**change)
 
 
+@pytest.mark.parametrize(
+    "change", [{"turns": ["Else?"]}, {"category": "else"}, {"is_held_out": False}]
+)
+def test_prompt_refuses_change(change: dict[str, object]) -> None:
+    prompt = make.make_prompt(PromptSet.objects.create(slug="s"), is_held_out=True)
+    with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+        Prompt.objects.filter(pk=prompt.pk).update(**change)
+
+
+def test_prompt_can_be_held_out_later() -> None:
+    prompt = make.make_prompt(PromptSet.objects.create(slug="s"))
+    assert Prompt.objects.filter(pk=prompt.pk).update(is_held_out=True) == 1
+
+
 def test_vote_is_withdrawn_only_once() -> None:
     vote = make.make_vote(drawn())
     withdrawal = {"withdrawn_number": vote.pk + 1, "withdrawn_at": timezone.now()}

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from annotate.models import Prompt, PromptSet, Round, SelectionRun
 from annotate.services import errors, rounds, voting
@@ -197,10 +198,10 @@ def test_create_run_draws_held_out_prompts_by_its_seed() -> None:
     prompt_set = make_prompts(CELLS)
     drawn = []
     for seed in (1, 1, 2):
-        Prompt.objects.update(is_held_out=False)
-        rounds.create_run(slug=f"r{len(drawn)}", prompt_sets=[prompt_set], seed=seed,
-                          held_out_share=0.25)  # fmt: skip
-        drawn.append(held_out())
+        with transaction.atomic():  # a prompt that was held out stays so, but for a rollback
+            rounds.create_run(slug="r", prompt_sets=[prompt_set], seed=seed, held_out_share=0.25)
+            drawn.append(held_out())
+            transaction.set_rollback(True)
     assert drawn[0] == drawn[1]
     assert drawn[1] != drawn[2]
 

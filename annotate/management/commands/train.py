@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from annotate.management.base import KurabeCommand, add_run_argument, find_run
 from annotate.services.errors import names_like
 from annotate.services.exporting import PairRule, export_preferences
-from annotate.services.training import start_training, train
+from annotate.services.training import refuse_unfit, start_training, train
 
 WISHES = ("epochs", "beta", "lr", "batch_size", "max_length", "seed")
 FIELDS = {"lr": "learning_rate"}
@@ -52,6 +52,7 @@ class Command(KurabeCommand):
         wishes = {
             FIELDS.get(wish, wish): options[wish] for wish in WISHES if options[wish] is not None
         }
+        refuse_unfit(base=base, child_name=options["name"], **wishes)
         dataset = export_preferences(run=run, rule=PairRule())
         training_run = start_training(
             dataset=dataset, base=base, child_name=options["name"],

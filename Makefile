@@ -1,6 +1,7 @@
 # Kurabe's commands. `make demo` and `make test` do all of their own set-up.
 
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 
@@ -24,8 +25,8 @@ setup: .venv/installed ## the virtual environment, its packages, and the databas
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: setup ## the loop once on a tiny model, then the site on http://127.0.0.1:8000
-	@$(MANAGE) demo
+demo: setup ## the loop once on a tiny model, then the site on http://127.0.0.1:8000 (or PORT=...)
+	@$(MANAGE) demo --port $(PORT)
 
 clean-demo: ## remove what `make demo` made
 	@if [ -x $(BIN)/python ]; then $(MANAGE) clean_demo; fi

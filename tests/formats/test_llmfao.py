@@ -160,3 +160,20 @@ def test_file_without_its_neighbours_is_refused(write_file: WriteFile) -> None:
     with pytest.raises(FormatError) as caught:
         list(read_completions([path], format="llmfao"))
     assert str(caught.value) == (f"{path}: no prompts.jsonl beside it; expected both in one folder")
+
+
+def test_votes_without_models_beside_them_are_read_by_name(write_file: WriteFile) -> None:
+    path = write_file(
+        "crowd.csv", HEADER, "1,8,97,98,58,left,Y,X (7B)", "1,8,97,98,59,tie,X (7B),Y"
+    )
+    votes = list(read_votes(path, format="llmfao"))
+    assert [(vote.candidate_a, vote.candidate_b, vote.outcome, vote.side_a) for vote in votes] == [
+        ("Y", "X (7B)", "a", "left"),
+        ("X (7B)", "Y", "tie", "left"),
+    ]
+
+
+def test_vote_with_an_unknown_winner_is_refused_without_models_too(write_file: WriteFile) -> None:
+    path = write_file("crowd.csv", HEADER, "1,8,97,98,58,draw,X (7B),Y")
+    with pytest.raises(FormatError, match='line 2, winner: "draw" is not one of left, right, tie'):
+        list(read_votes(path, format="llmfao"))

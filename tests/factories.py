@@ -10,8 +10,13 @@ from annotate.models import (
     Candidate,
     Comparison,
     Completion,
+    Consent,
+    ConsentText,
+    GoldPair,
+    Participation,
     Prompt,
     PromptSet,
+    RatingRules,
     Round,
     SelectionRun,
     User,
@@ -32,6 +37,36 @@ def make_annotator(**fields: Any) -> Annotator:
     return Annotator.objects.create(
         **{"kind": Annotator.Kind.PERSON, "name": f"annotator {next(_count)}"} | fields
     )
+
+
+def make_volunteer(run: SelectionRun, role: str = "volunteer", **fields: Any) -> User:
+    """Make an account that has been through the run's door: the next page is a comparison.
+
+    `fields` are the annotator's.
+    """
+    user = make_user(role)
+    plain = {"name": user.username, "languages": ["en", "ja"]}
+    make_participant(run, make_annotator(user=user, **plain | fields))
+    return user
+
+
+def make_participant(run: SelectionRun, annotator: Annotator) -> Participation:
+    """Let an annotator agree to the consent text and read the run's instructions."""
+    Consent.objects.get_or_create(annotator=annotator, text=make_consent_text())
+    return Participation.objects.create(run=run, annotator=annotator, instructed_at=timezone.now())
+
+
+def make_consent_text() -> ConsentText:
+    """Give the newest consent text; a test that emptied the tables has none until now."""
+    return ConsentText.objects.first() or ConsentText.objects.create(
+        version=1, text_en="Votes are kept.", text_ja="投票は保存されます。"
+    )
+
+
+def make_rules(run: SelectionRun, **fields: Any) -> RatingRules:
+    """Set how volunteers rate in a run."""
+    rules, _created = RatingRules.objects.update_or_create(run=run, defaults=fields)
+    return rules
 
 
 def make_prompt(prompt_set: PromptSet, **fields: Any) -> Prompt:
@@ -102,3 +137,14 @@ def make_vote(comparison: Comparison, outcome: str = "a", **fields: Any) -> Vote
     return Vote.objects.create(
         comparison=comparison, outcome=outcome, **{"created_at": now} | fields
     )
+
+
+def make_gold_pair(run: SelectionRun, *, prompt: Prompt | None = None, **fields: Any) -> GoldPair:
+    """Write two replies by hand, of which a is the better one."""
+    prompt = prompt or make_prompt(PromptSet.objects.create(slug=f"gold-{next(_count)}"))
+    better, worse = (
+        make_completion(make_candidate(run, origin=Candidate.Origin.WRITTEN), prompt)
+        for _reply in range(2)
+    )
+    plain = {"use": "gold", "completion_a": better, "completion_b": worse, "outcome": "a"}
+    return GoldPair.objects.create(run=run, **plain | fields)

@@ -1,5 +1,6 @@
 """Who answers, and what was answered."""
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +37,15 @@ class Origin(models.TextChoices):
     DPO = "dpo", "DPO"
     MERGE = "merge", _("merge")
     IMPORTED = "imported", _("imported")
+    WRITTEN = "written", _("written by hand, for comparisons with a known answer")
+
+
+class CandidateQuerySet(models.QuerySet["Candidate"]):
+    """Candidates as services ask for them."""
+
+    def competing(self) -> "CandidateQuerySet":
+        """Keep those that are to be ranked."""
+        return self.exclude(origin=Origin.WRITTEN)
 
 
 class Candidate(models.Model):
@@ -76,6 +86,8 @@ class Candidate(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = CandidateQuerySet.as_manager()
+
     class Meta:
         ordering = ["run", "id"]
         constraints = [
@@ -112,6 +124,21 @@ class CompletionQuerySet(models.QuerySet["Completion"]):
         """Keep those of the run's candidates."""
         return self.filter(candidate__run=run)
 
+    def hidden(self) -> "CompletionQuerySet":
+        """Keep those reported as harmful, until an admin finds that they are not."""
+        unsettled = models.Q(reports__looked_at__isnull=True, reports__isnull=False)
+        return self.filter(unsettled | models.Q(reports__is_upheld=True)).distinct()
+
+
+# White space of every script becomes one space, and none stands at an end of a reply; U+001F
+# parts the replies. Named by number, since \s knows fewer in some of PostgreSQL's locales.
+_SPACE = r"[\s\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
+TEXT_DIGEST = (
+    "md5(btrim(regexp_replace(regexp_replace("
+    f"array_to_string(NEW.replies, E'\\x1f'), '{_SPACE}+', ' ', 'g'),"
+    " E' ?\\x1f ?', E'\\x1f', 'g'), ' '))"
+)
+
 
 class Completion(models.Model):
     """What a candidate answered: one reply for each turn of the prompt. Never changed."""
@@ -130,6 +157,20 @@ class Completion(models.Model):
     completion_tokens = models.PositiveIntegerField(null=True, blank=True)
     engine_version = models.CharField(max_length=100, blank=True)
     rendered_prompt_sha256 = models.CharField(max_length=64, blank=True)
+    names_maker = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The words with which the text says whose it is; empty: none were found."),
+    )
+    text_digest = models.CharField(
+        max_length=32,
+        editable=False,
+        default="",
+        db_default="",
+        help_text=_("Equal for texts that differ in white space alone; the database fills it."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CompletionQuerySet.as_manager()
@@ -152,7 +193,15 @@ class Completion(models.Model):
                 condition=models.Q(finish_reason__in=["", *FinishReason.values]),
             ),
         ]
-        triggers = append_only()
+        triggers = [
+            *append_only(),
+            pgtrigger.Trigger(
+                name="digest_text",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func=f"NEW.text_digest = {TEXT_DIGEST}; RETURN NEW;",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.candidate}: {self.prompt.key} #{self.sample}"

@@ -4,6 +4,7 @@ import secrets
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -80,7 +81,26 @@ class Annotator(models.Model):
     )
     pseudonym = models.CharField(max_length=32, unique=True, default=new_pseudonym, editable=False)
     user = models.OneToOneField(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="annotator"
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="annotator",
+        help_text=_("Empty for one known by a signed cookie alone, and for imported ones."),
+    )
+    languages = ArrayField(
+        models.CharField(max_length=16),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text=_("The languages that they read, as tags such as ja or en; empty: not asked."),
+    )
+    board_name = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The name on the board of volunteers; empty: not on it."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -92,6 +112,11 @@ class Annotator(models.Model):
                 fields=["source", "name"],
                 condition=~models.Q(source=""),
                 name="annotator_name_unique_in_source",
+            ),
+            models.UniqueConstraint(
+                fields=["board_name"],
+                condition=~models.Q(board_name=""),
+                name="annotator_board_name_unique",
             ),
         ]
 

@@ -1,121 +1,22 @@
-"""Comparisons drawn for annotators, and the ledger of their votes."""
-
-import uuid
-from datetime import datetime
+"""The ledger of votes, and what was marked with them."""
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from annotate.models.candidates import Candidate, Completion
-from annotate.models.checks import choice_check
-from annotate.models.people import Annotator
-from annotate.models.prompts import Prompt
-from annotate.models.runs import Round, SelectionRun
+from annotate.models.checks import append_only, choice_check
+from annotate.models.comparisons import Comparison, Outcome, Purpose
+from annotate.models.exclusions import Exclusion, ExclusionQuerySet
+from annotate.models.runs import SelectionRun
 
 
-class Side(models.TextChoices):
-    """Where a completion stood on the screen."""
+class Degree(models.TextChoices):
+    """By how much the better one is better."""
 
-    LEFT = "left", _("left")
-    RIGHT = "right", _("right")
-
-
-class Outcome(models.TextChoices):
-    """What an annotator found, in terms of completions a and b."""
-
-    A = "a", _("A better")
-    B = "b", _("B better")
-    TIE = "tie", _("Draw")
-    BOTH_BAD = "both_bad", _("Both bad")
-
-
-class ComparisonQuerySet(models.QuerySet["Comparison"]):
-    """Comparisons as the voting services ask for them."""
-
-    def unanswered(self) -> "ComparisonQuerySet":
-        """Keep those without a vote."""
-        return self.filter(answered_at__isnull=True)
-
-    def taken(self, now: datetime) -> "ComparisonQuerySet":
-        """Keep those that are answered, or leased to somebody who may still answer."""
-        return self.filter(models.Q(answered_at__isnull=False) | models.Q(lease_expires_at__gt=now))
-
-
-class Comparison(models.Model):
-    """Two completions of one prompt, drawn for one annotator.
-
-    a is always the completion of the candidate with the lower id: a pair of candidates has one
-    orientation in the whole database. What the screen showed is `side_a`.
-    """
-
-    Side = Side
-
-    token = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    round = models.ForeignKey(
-        Round, on_delete=models.PROTECT, related_name="comparisons", db_index=False
-    )
-    annotator = models.ForeignKey(
-        Annotator, on_delete=models.PROTECT, related_name="comparisons", db_index=False
-    )
-    prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="+", db_index=False)
-    candidate_a = models.ForeignKey(
-        Candidate, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    candidate_b = models.ForeignKey(
-        Candidate, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    completion_a = models.ForeignKey(
-        Completion, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    completion_b = models.ForeignKey(
-        Completion, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    side_a = models.CharField(max_length=8, choices=Side.choices, null=True, blank=True)  # noqa: DJ001  unknown in some imports
-    created_at = models.DateTimeField(auto_now_add=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
-    answered_at = models.DateTimeField(null=True, blank=True)
-    import_key = models.CharField(  # noqa: DJ001  the unique constraint passes over nulls
-        max_length=200,
-        null=True,
-        blank=True,
-        help_text=_("What names it in the file it came from."),
-    )
-
-    objects = ComparisonQuerySet.as_manager()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["annotator", "round"], name="comparison_of_annotator"),
-            models.Index(
-                fields=["round", "candidate_a", "candidate_b"], name="comparison_of_candidates"
-            ),
-            models.Index(fields=["completion_a", "completion_b"], name="comparison_of_completions"),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                name="comparison_candidates_in_order",
-                condition=models.Q(candidate_a__lt=models.F("candidate_b")),
-            ),
-            models.CheckConstraint(
-                name="comparison_side_a_known",
-                # The null is named, for a check that comes to null lets the row pass.
-                condition=models.Q(side_a__isnull=False, side_a__in=Side.values)
-                | models.Q(side_a__isnull=True, import_key__isnull=False),
-            ),
-            models.CheckConstraint(
-                name="comparison_drawn_here_has_a_lease",
-                condition=models.Q(lease_expires_at__isnull=False)
-                | models.Q(import_key__isnull=False),
-            ),
-            models.UniqueConstraint(
-                fields=["annotator", "import_key"], name="comparison_import_key_unique"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.token)
+    CLEARLY = "clearly", _("clearly")
+    SLIGHTLY = "slightly", _("slightly")
 
 
 class VoteQuerySet(models.QuerySet["Vote"]):
@@ -136,6 +37,22 @@ class VoteQuerySet(models.QuerySet["Vote"]):
             id__lte=cutoff,
         )
 
+    def counting(self) -> "VoteQuerySet":
+        """Keep those that decide rankings now."""
+        return self.standing()._for_ranking(Exclusion.objects.standing())
+
+    def counting_at(self, cutoff: int) -> "VoteQuerySet":
+        """Keep those that decided rankings when the ledger had come to number `cutoff`."""
+        return self.standing_at(cutoff)._for_ranking(Exclusion.objects.standing_at(cutoff))
+
+    def _for_ranking(self, exclusions: ExclusionQuerySet) -> "VoteQuerySet":
+        """Leave out repeats, known answers, practice, and the annotators excluded."""
+        excluded = exclusions.filter(
+            run=models.OuterRef("comparison__round__run"),
+            annotator=models.OuterRef("comparison__annotator"),
+        )
+        return self.filter(~models.Exists(excluded), comparison__purpose=Purpose.RANKING)
+
 
 class Vote(models.Model):
     """One annotator's outcome of one comparison and turn: an entry in an append-only ledger.
@@ -145,6 +62,7 @@ class Vote(models.Model):
     """
 
     Outcome = Outcome
+    Degree = Degree
     WHOLE_CONVERSATION = 0
 
     comparison = models.ForeignKey(
@@ -154,6 +72,24 @@ class Vote(models.Model):
         default=WHOLE_CONVERSATION, help_text=_("From 1; 0 is the conversation as a whole.")
     )
     outcome = models.CharField(max_length=8, choices=Outcome.choices)
+    degree = models.CharField(
+        max_length=8, choices=Degree.choices, blank=True, default="", db_default=""
+    )
+    reasons_a = ArrayField(
+        models.SlugField(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text=_("Tags of completion a."),
+    )
+    reasons_b = ArrayField(
+        models.SlugField(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text=_("Tags of completion b."),
+    )
+    comment = models.TextField(blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     withdrawn_number = models.BigIntegerField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -168,6 +104,11 @@ class Vote(models.Model):
         indexes = [models.Index(fields=["comparison"], name="vote_of_comparison")]
         constraints = [
             choice_check("vote", "outcome", Outcome),
+            models.CheckConstraint(
+                name="vote_degree_of_a_better_one",
+                condition=models.Q(degree="")
+                | models.Q(degree__in=Degree.values, outcome__in=[Outcome.A, Outcome.B]),
+            ),
             models.UniqueConstraint(
                 fields=["comparison", "turn"],
                 condition=models.Q(withdrawn_number__isnull=True),
@@ -186,7 +127,18 @@ class Vote(models.Model):
         triggers = [
             pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
-                name="only_withdrawn", fields=["id", "comparison", "turn", "outcome", "created_at"]
+                name="only_withdrawn",
+                fields=[
+                    "id",
+                    "comparison",
+                    "turn",
+                    "outcome",
+                    "degree",
+                    "reasons_a",
+                    "reasons_b",
+                    "comment",
+                    "created_at",
+                ],
             ),
             pgtrigger.Protect(
                 name="withdrawn_once",
@@ -197,3 +149,47 @@ class Vote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.comparison_id}: {self.outcome}"
+
+
+class Which(models.TextChoices):
+    """One of a comparison's two completions."""
+
+    A = "a", "a"
+    B = "b", "b"
+
+
+class PassageTag(models.TextChoices):
+    """What is wrong with a marked passage."""
+
+    WRONG_LANGUAGE = "wrong_language", _("wrong language")
+    WRONG_FACT = "wrong_fact", _("wrong fact")
+    UNNATURAL = "unnatural", _("unnatural")
+
+
+class PassageMark(models.Model):
+    """Characters of a stored reply that an annotator marked with a vote."""
+
+    Which = Which
+    Tag = PassageTag
+
+    vote = models.ForeignKey(Vote, on_delete=models.PROTECT, related_name="marks")
+    which = models.CharField(max_length=1, choices=Which.choices)
+    turn = models.PositiveSmallIntegerField(default=1, help_text=_("Which reply, from 1."))
+    start = models.PositiveIntegerField(help_text=_("First character, from 0 (code points)."))
+    end = models.PositiveIntegerField(help_text=_("One past the last character."))
+    tag = models.CharField(max_length=16, choices=PassageTag.choices)
+
+    class Meta:
+        ordering = ["vote", "which", "turn", "start", "end"]
+        constraints = [
+            choice_check("mark", "which", Which),
+            choice_check("mark", "tag", PassageTag),
+            models.CheckConstraint(
+                name="mark_has_characters", condition=models.Q(start__lt=models.F("end"))
+            ),
+            models.CheckConstraint(name="mark_turn_from_one", condition=models.Q(turn__gte=1)),
+        ]
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return f"{self.vote_id} {self.which} {self.start}-{self.end}"

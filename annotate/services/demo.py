@@ -107,7 +107,7 @@ def summarise() -> Summary:
 def child_over_parent(*, child: Candidate) -> WinRate:
     """Count how often a child was preferred to its parent on held-out prompts."""
     parent = child.parents.get()
-    votes = Vote.objects.standing().filter(
+    votes = Vote.objects.counting().filter(
         comparison__candidate_a__in=[parent, child],
         comparison__candidate_b__in=[parent, child],
         comparison__prompt__is_held_out=True,

@@ -116,7 +116,7 @@ def export_votes(*, run: SelectionRun, out: Path) -> Export:
 
 def vote_rows(run: SelectionRun, cutoff: int) -> Iterator[dict[str, Any]]:
     """Yield the votes that stood at the cut-off, in their order; annotators by pseudonym."""
-    votes = Vote.objects.of_run(run).standing_at(cutoff).order_by("id")
+    votes = Vote.objects.of_run(run).counting_at(cutoff).order_by("id")
     path = "comparison__"
     rows = votes.values_list(
         "comparison__token",
@@ -180,7 +180,7 @@ def _voted_pairs(run: SelectionRun, cutoff: int) -> QuerySet[Vote, Any]:
     )
     return (
         Vote.objects.of_run(run)
-        .standing_at(cutoff)
+        .counting_at(cutoff)
         .order_by()
         .values(depth=depth, **{name: F(field) for name, field in (fields | texts).items()})
         .annotate(**tallies, **kinds)

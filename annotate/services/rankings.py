@@ -68,7 +68,7 @@ def read_ballots(
     *, run: SelectionRun, cutoff: int, filters: dict[str, Any], by: str | None
 ) -> dict[str | None, list[Ballot]]:
     """Read the votes that stood at the cut-off, in the order of the ledger, by slice."""
-    votes = Vote.objects.of_run(run).standing_at(cutoff).order_by("id")
+    votes = Vote.objects.of_run(run).counting_at(cutoff).order_by("id")
     if "round" in filters:
         votes = votes.filter(comparison__round__number=filters["round"])
     rows = votes.values_list(
@@ -156,7 +156,7 @@ def _candidates(
     run: SelectionRun, filters: dict[str, Any], ballots: Iterable[Ballot]
 ) -> list[tuple[int, str]]:
     """List (id, name) of those to rank, in the order of their ids."""
-    candidates = Candidate.objects.filter(run=run)
+    candidates = Candidate.objects.competing().filter(run=run)
     if "round" in filters:
         # Imported votes may be on candidates that the round does not ask volunteers about.
         voted = {candidate for ballot in ballots for candidate in ballot[:2]}

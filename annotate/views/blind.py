@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from annotate.models import Comparison, Completion
-from annotate.models.votes import Side
+from annotate.models.comparisons import Side
 from annotate.rendering import count_lines
 from annotate.views.reading import View, show_plain, show_replies
 

@@ -80,10 +80,10 @@ def list_runs() -> list[RunRow]:
     run = OuterRef("pk")
     runs = SelectionRun.objects.annotate(
         n_prompts=_count(Prompt.objects.filter(prompt_set__runs=run)),
-        n_candidates=_count(Candidate.objects.filter(run=run)),
+        n_candidates=_count(Candidate.objects.competing().filter(run=run)),
         is_open=Exists(Round.objects.open().filter(run=run)),
     ).order_by("-id")
-    kinds = _kinds_by(Vote.objects.standing(), "comparison__round__run")
+    kinds = _kinds_by(Vote.objects.counting(), "comparison__round__run")
     return [RunRow(run, kinds[run.pk]) for run in runs]
 
 
@@ -95,7 +95,7 @@ def votes_by_kind(votes: QuerySet[Vote]) -> KindCounts:
 
 def list_rounds(run: SelectionRun) -> list[RoundRow]:
     """List a run's rounds in order, with their candidates."""
-    kinds = _kinds_by(Vote.objects.of_run(run).standing(), "comparison__round")
+    kinds = _kinds_by(Vote.objects.of_run(run).counting(), "comparison__round")
     rounds = run.rounds.prefetch_related("candidates").order_by("number")
     return [RoundRow(round_, kinds[round_.pk]) for round_ in rounds]
 
@@ -104,7 +104,7 @@ def list_candidates(run: SelectionRun, rounds: list[RoundRow]) -> list[Candidate
     """List a run's candidates with their parents and `n_completions`."""
     made = _count(Completion.objects.filter(candidate=OuterRef("pk")))
     n_expected = _expectation(run, rounds)
-    candidates = run.candidates.annotate(n_completions=made).prefetch_related("parents")
+    candidates = run.candidates.competing().annotate(n_completions=made).prefetch_related("parents")
     return [
         CandidateRow(candidate, n_expected(candidate)) for candidate in candidates.order_by("id")
     ]

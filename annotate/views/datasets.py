@@ -30,7 +30,7 @@ COUNTED = {
 def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
     """Show what a dataset holds, and how it was made."""
     dataset = get_object_or_404(PreferenceDataset.objects.select_related("run"), pk=pk)
-    votes = Vote.objects.of_run(dataset.run).standing_at(dataset.cutoff)
+    votes = Vote.objects.of_run(dataset.run).counting_at(dataset.cutoff)
     context = {
         "dataset": dataset,
         "run": dataset.run,

@@ -26,7 +26,7 @@ def run(request: SignedInRequest, slug: str) -> HttpResponse:
     run = get_object_or_404(SelectionRun, slug=slug)
     rounds = counts.list_rounds(run)
     trainings = TrainingRun.objects.filter(base__run=run).select_related("base")
-    kinds = counts.votes_by_kind(Vote.objects.of_run(run).standing())
+    kinds = counts.votes_by_kind(Vote.objects.of_run(run).counting())
     context = {
         "run": run,
         "prompt_sets": counts.prompts_by_language(run),

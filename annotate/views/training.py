@@ -41,7 +41,7 @@ def training(request: SignedInRequest, pk: int) -> HttpResponse:
         status = STOP_POLLING if training_run.is_over else 200
         return render(request, "training/_metrics.html", context, status=status)
     dataset = training_run.dataset
-    votes = Vote.objects.of_run(dataset.run).standing_at(dataset.cutoff)
+    votes = Vote.objects.of_run(dataset.run).counting_at(dataset.cutoff)
     context |= {
         "run": training_run.base.run,
         "dataset": dataset,

@@ -12,10 +12,20 @@ from annotate.models import (
     Candidate,
     Comparison,
     Completion,
+    Consent,
+    ConsentText,
+    Exclusion,
+    GoldPair,
+    Invitation,
+    Participation,
+    PassageMark,
     PreferenceDataset,
     Prompt,
     PromptSet,
     Ranking,
+    RatingRules,
+    ReasonTag,
+    Report,
     Round,
     SelectionRun,
     TrainingMetric,
@@ -56,7 +66,101 @@ def drawn(**fields: object) -> Comparison:
     )
 
 
+def make_exclusion(**fields: object) -> Exclusion:
+    plain = {"reason": "spam", "number": 7, "excluded_at": timezone.now()}
+    if "annotator" not in fields:
+        fields |= {"run": make.make_run(), "annotator": make.make_annotator()}
+    return Exclusion.objects.create(**plain | fields)
+
+
+def make_mark(**fields: object) -> PassageMark:
+    plain = {"vote": make.make_vote(drawn()), "which": "a", "start": 0, "end": 5,
+             "tag": "unnatural"}  # fmt: skip
+    return PassageMark.objects.create(**plain | fields)
+
+
+def make_report(**fields: object) -> Report:
+    comparison = drawn()
+    plain = {"comparison": comparison, "completion": comparison.completion_a}
+    return Report.objects.create(**plain | fields)
+
+
+def make_reason(**fields: object) -> ReasonTag:
+    return ReasonTag.objects.create(**{"slug": "odd", "label_en": "odd", "label_ja": "変"} | fields)
+
+
 SIMPLE = {
+    "annotator_board_name_unique": lambda: [
+        make.make_annotator(board_name="Aiko") for _time in range(2)
+    ],
+    "consent_text_text_en_not_blank": lambda: ConsentText.objects.create(
+        version=9, text_en="", text_ja="x"
+    ),
+    "consent_text_text_ja_not_blank": lambda: ConsentText.objects.create(
+        version=9, text_en="x", text_ja=""
+    ),
+    "consent_text_version_from_one": lambda: ConsentText.objects.create(
+        version=0, text_en="x", text_ja="x"
+    ),
+    "consent_stands_once": lambda: [
+        Consent.objects.create(annotator=annotator, text=make.make_consent_text())
+        for annotator in [make.make_annotator()]
+        for _time in range(2)
+    ],
+    "consent_given_before_withdrawn": lambda: Consent.objects.create(
+        annotator=make.make_annotator(),
+        text=make.make_consent_text(),
+        withdrawn_at=timezone.now() - timedelta(days=1),
+    ),
+    "rules_door_known": lambda: make.make_rules(make.make_run(), door="window"),
+    "rules_gold_rate_in_range": lambda: make.make_rules(make.make_run(), gold_rate=0.6),
+    "rules_repeat_rate_in_range": lambda: make.make_rules(make.make_run(), repeat_rate=-0.1),
+    "rules_daily_limit_at_least_one": lambda: make.make_rules(make.make_run(), daily_limit=0),
+    "rules_reading_speed_at_least_one": lambda: make.make_rules(
+        make.make_run(), max_characters_per_s=0
+    ),
+    "reason_slug_not_blank": lambda: make_reason(slug=""),
+    "reason_label_en_not_blank": lambda: make_reason(label_en=""),
+    "reason_label_ja_not_blank": lambda: make_reason(label_ja=""),
+    "invitation_token_not_blank": lambda: Invitation.objects.create(run=make.make_run(), token=""),
+    "invitation_admits_somebody": lambda: Invitation.objects.create(
+        run=make.make_run(), admits_at_most=0
+    ),
+    "participation_once_in_run": lambda: [
+        make.make_participant(run, annotator)
+        for run, annotator in [(make.make_run(), make.make_annotator())]
+        for _time in range(2)
+    ],
+    "gold_outcome_known": lambda: make.make_gold_pair(make.make_run(), outcome="left"),
+    "gold_use_known": lambda: make.make_gold_pair(make.make_run(), use="ranking"),
+    "gold_of_two_completions": lambda: make.make_gold_pair(
+        make.make_run(), **dict.fromkeys(("completion_a", "completion_b"), drawn().completion_a)
+    ),
+    "comparison_purpose_known": lambda: drawn(purpose="fun"),
+    "comparison_gold_where_known": lambda: drawn(purpose="gold"),
+    "comparison_repeats_an_earlier_one": lambda: drawn(purpose="repeat"),
+    "comparison_skip_has_a_reason": lambda: drawn(skipped_at=timezone.now()),
+    "comparison_skipped_or_answered": lambda: drawn(
+        skipped_at=timezone.now(), skip_reason="cannot_judge", answered_at=timezone.now()
+    ),
+    "vote_degree_of_a_better_one": lambda: make.make_vote(drawn(), "tie", degree="clearly"),
+    "mark_which_known": lambda: make_mark(which="c"),
+    "mark_tag_known": lambda: make_mark(tag="ugly"),
+    "mark_has_characters": lambda: make_mark(start=5),
+    "mark_turn_from_one": lambda: make_mark(turn=0),
+    "report_once_in_comparison": lambda: [
+        Report.objects.create(comparison=comparison, completion=comparison.completion_a)
+        for comparison in [drawn()]
+        for _time in range(2)
+    ],
+    "report_look_whole": lambda: make_report(is_upheld=True),
+    "exclusion_reason_not_blank": lambda: make_exclusion(reason=""),
+    "exclusion_stands_once": lambda: [
+        make_exclusion(run=run, annotator=annotator, number=number)
+        for run, annotator in [(make.make_run(), make.make_annotator())]
+        for number in (7, 8)
+    ],
+    "exclusion_undoing_whole": lambda: make_exclusion(undone_number=8, undone_at=timezone.now()),
     "user_role_known": lambda: make.make_user("emperor"),
     "user_admin_is_superuser": lambda: User.objects.create(username="x", is_superuser=True),
     "annotator_kind_known": lambda: make.make_annotator(kind="ghost"),
@@ -204,6 +308,9 @@ APPEND_ONLY = {
     "ranking": make_ranking,
     "dataset": make_dataset,
     "vote": lambda: make.make_vote(drawn()),
+    "mark": make_mark,
+    "consent text": make.make_consent_text,
+    "exclusion": make_exclusion,
 }
 
 
@@ -221,6 +328,10 @@ def test_append_only_table_refuses_removal(table: str) -> None:
         ("ranking", {"standings": ["me first"]}),
         ("dataset", {"n_pairs": 2}),
         ("vote", {"outcome": "b"}),
+        ("vote", {"comment": "never said"}),
+        ("mark", {"end": 4}),
+        ("consent text", {"text_en": "We sell them."}),
+        ("exclusion", {"reason": "other"}),
     ],
 )
 def test_append_only_table_refuses_change(table: str, change: dict[str, object]) -> None:
@@ -251,6 +362,46 @@ def test_vote_is_withdrawn_only_once() -> None:
         Vote.objects.filter(pk=vote.pk).update(withdrawn_number=None, withdrawn_at=None)
 
 
+def test_exclusion_is_undone_only_once() -> None:
+    exclusion = make_exclusion()
+    undoing = {"undone_number": 8, "undone_at": timezone.now(), "undone_reason": "a mistake"}
+    Exclusion.objects.filter(pk=exclusion.pk).update(**undoing)
+    with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+        Exclusion.objects.filter(pk=exclusion.pk).update(undone_number=9)
+
+
+def test_gold_pair_refuses_another_answer() -> None:
+    pair = make.make_gold_pair(make.make_run())
+    with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+        GoldPair.objects.filter(pk=pair.pk).update(outcome="b")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_equal"),
+    [
+        (["a  b\n"], [" a b"], True),
+        (["a\u3000b"], ["a b"], True),
+        (["a b "], ["ab"], False),
+        (["a", "b"], ["a b"], False),
+        (["a ", " b"], ["a", "b"], True),
+        ([""], [" \n"], True),
+    ],
+)
+def test_text_digest_is_equal_where_white_space_alone_differs(
+    one: list[str], other: list[str], are_equal: bool
+) -> None:
+    run = make.make_run()
+    prompt = make.make_prompt(run.prompt_sets.get())
+    first, second = (
+        make.make_completion(make.make_candidate(run), prompt, replies=replies)
+        for replies in (one, other)
+    )
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert len(first.text_digest) == 32
+    assert (first.text_digest == second.text_digest) == are_equal
+
+
 def test_every_named_constraint_has_a_test() -> None:
     """A constraint without a case above fails here."""
     broken_elsewhere = {
@@ -259,8 +410,10 @@ def test_every_named_constraint_has_a_test() -> None:
         "completion_identity",
     }
     tables = (
-        Annotator, Candidate, Comparison, Completion, PreferenceDataset, Prompt, PromptSet, Ranking,
-        Round, SelectionRun, TrainingMetric, TrainingRun, User, Vote,
+        Annotator, Candidate, Comparison, Completion, Consent, ConsentText, Exclusion, GoldPair,
+        Invitation, Participation, PassageMark, PreferenceDataset, Prompt, PromptSet, Ranking,
+        RatingRules, ReasonTag, Report, Round, SelectionRun, TrainingMetric, TrainingRun, User,
+        Vote,
     )  # fmt: skip
     named = {constraint.name for table in tables for constraint in table._meta.constraints}
     assert named == set(SIMPLE) | broken_elsewhere

@@ -78,7 +78,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # It pads every answer by a random length, so that sizes tell nothing of secrets (BREACH).
+    "django.middleware.gzip.GZipMiddleware",
+    "annotate.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -155,6 +157,10 @@ USE_TZ = True
 TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
 
 STATIC_URL = "static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "annotate.static_files.VersionedFiles"},
+}
 # Served straight from the source folders, so that no collectstatic stands between setup and start.
 WHITENOISE_USE_FINDERS = True
 # Only for a web server that is to serve the files by itself, after a collectstatic.

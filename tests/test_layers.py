@@ -46,7 +46,8 @@ MAY_IMPORT = {
 WITHOUT_DJANGO = {"annotate.ranking", "annotate.generation", "annotate.formats", "annotate.demo",
                   "annotate.rendering", "training"}  # fmt: skip
 # Start-up files, which import nothing of the house.
-ALONE = {"annotate", "annotate.apps", "annotate.settings", "annotate.wsgi", "annotate.checks"}
+ALONE = {"annotate", "annotate.apps", "annotate.settings", "annotate.wsgi", "annotate.checks",
+         "annotate.static_files"}  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, Path]]:

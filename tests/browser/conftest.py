@@ -8,12 +8,13 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
 from annotate.models import User
 from tests.browser.chromium import launch_options
 from tests.views.conftest import home
 
-__all__ = ["browser", "home", "open_as"]
+__all__ = ["browser", "home", "live_server", "open_as"]
 
 Open = Callable[..., Page]
 WAIT_MS = 5_000
@@ -31,6 +32,16 @@ def browser() -> Iterator[Browser]:
         yield chromium
         chromium.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="session")
+def live_server() -> Iterator[LiveServer]:
+    """Serve the site with its own static files: compressed and cached as in production."""
+    server = LiveServer("localhost", start=False)
+    server.thread.static_handler = lambda application: application
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -97,12 +97,16 @@ class ComparisonQuerySet(models.QuerySet["Comparison"]):
     """Comparisons as the voting services ask for them."""
 
     def unanswered(self) -> "ComparisonQuerySet":
-        """Keep those without a vote that were not skipped."""
-        return self.filter(answered_at__isnull=True, skipped_at__isnull=True)
+        """Keep those that wait for an answer: neither skipped nor dropped."""
+        return self.filter(
+            answered_at__isnull=True, skipped_at__isnull=True, dropped_at__isnull=True
+        )
 
     def taken(self, now: datetime) -> "ComparisonQuerySet":
         """Keep those that are answered, or leased to somebody who may still answer."""
-        is_leased = models.Q(lease_expires_at__gt=now, skipped_at__isnull=True)
+        is_leased = models.Q(
+            lease_expires_at__gt=now, skipped_at__isnull=True, dropped_at__isnull=True
+        )
         return self.filter(models.Q(answered_at__isnull=False) | is_leased)
 
 
@@ -163,6 +167,11 @@ class Comparison(models.Model):
     skipped_at = models.DateTimeField(null=True, blank=True)
     skip_reason = models.CharField(
         max_length=16, choices=SkipReason.choices, blank=True, default="", db_default=""
+    )
+    dropped_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("When it was taken from the annotator, who may not see it any more."),
     )
     import_key = models.CharField(  # noqa: DJ001  the unique constraint passes over nulls
         max_length=200,

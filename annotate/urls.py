@@ -5,7 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from annotate.views import datasets, home, quality, rankings, rating, runs, training
+from annotate.views import arrival, datasets, home, quality, rankings, rating, runs, training
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("language/", set_language, name="set_language"),
     path("rate/<slug:run>/", rating.rate, name="rate"),
+    path("rate/<slug:run>/welcome/", arrival.welcome, name="welcome"),
+    path("invitation/<str:token>/", arrival.invitation, name="invitation"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<slug:slug>/", runs.run, name="run"),
     path("runs/<slug:slug>/quality/", quality.quality, name="quality"),

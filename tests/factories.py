@@ -50,6 +50,12 @@ def make_volunteer(run: SelectionRun, role: str = "volunteer", **fields: Any) ->
     return user
 
 
+def let_in(run: SelectionRun, user: User) -> None:
+    """Take an account through the run's door: the next page is a comparison."""
+    annotator = Annotator.objects.filter(user=user).first()
+    make_participant(run, annotator or make_annotator(user=user, languages=["en", "ja"]))
+
+
 def make_participant(run: SelectionRun, annotator: Annotator) -> Participation:
     """Let an annotator agree to the consent text and read the run's instructions."""
     Consent.objects.get_or_create(annotator=annotator, text=make_consent_text())

@@ -16,6 +16,18 @@ class ComparisonUnknown(Refused):
     """The comparison was never drawn for this annotator."""
 
 
+class VoteRefused(Refused):
+    """What was sent is not what the run asks for; the text says what would be right."""
+
+
+class TooFast(Refused):
+    """A vote came before both texts can have been read; sent again in `seconds_left`, it counts."""
+
+    def __init__(self, message: str, *, seconds_left: int) -> None:
+        super().__init__(message)
+        self.seconds_left = seconds_left
+
+
 class NothingLeft(Refused):
     """There is no comparison to give; the subclass says why."""
 
@@ -30,6 +42,38 @@ class VotesComplete(NothingLeft):
 
 class NothingToCompare(NothingLeft):
     """No two candidates of the round have completions of one prompt."""
+
+
+class NotYourLanguage(NothingLeft):
+    """What the annotator has not seen is in languages that they did not declare."""
+
+
+class DailyLimitReached(NothingLeft):
+    """The annotator has given all the votes that the run takes from one person in a day."""
+
+
+class RunClosed(NothingLeft):
+    """The run has ended, and will not take votes again."""
+
+
+class NoLanguage(Refused):
+    """An annotator has to read at least one language."""
+
+
+class NameRefused(Refused):
+    """The name cannot stand on the board of volunteers."""
+
+
+class ConsentOutdated(Refused):
+    """The consent text that was agreed to is not the newest."""
+
+
+class InvitationUnknown(Refused):
+    """No invitation has this link."""
+
+
+class InvitationRefused(Refused):
+    """The invitation lets nobody in any more; the text says why."""
 
 
 class ImportRefused(Refused):
@@ -50,6 +94,26 @@ class ExportRefused(Refused):
 
 class TrainingRefused(Refused):
     """The training run cannot start as it was asked for."""
+
+
+class RulesRefused(Refused):
+    """What an admin set for a run cannot hold; `field` is where they wrote it."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class GoldRefused(Refused):
+    """Two completions cannot become a pair with a known answer."""
+
+
+class ExclusionRefused(Refused):
+    """The annotator cannot be excluded, or the exclusion not be undone; the text says why."""
+
+
+class NotRankedAgain(Refused):
+    """An exclusion was written, but the ranking could not be made anew."""
 
 
 class GenerationFailed(Exception):

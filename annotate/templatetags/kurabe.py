@@ -7,11 +7,13 @@ from typing import Literal
 from django import template
 from django.contrib.auth.models import AnonymousUser
 from django.utils.formats import number_format
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, User
 from annotate.permissions import has_role
+from annotate.rendering import render_prose
 
 register = template.Library()
 
@@ -24,6 +26,12 @@ Measured = float | Literal[""] | None
 def may(user: User | AnonymousUser | None, role: str) -> bool:
     """Tell whether the account has this role or one above it."""
     return user is not None and has_role(user, role)
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """Give the house's own Markdown as HTML."""
+    return mark_safe(render_prose(text))
 
 
 @register.filter

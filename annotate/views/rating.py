@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
@@ -10,12 +10,11 @@ from django.views.decorators.vary import vary_on_headers
 
 from annotate.forms import VoteForm
 from annotate.models import Annotator, SelectionRun
-from annotate.models.people import Role
-from annotate.permissions import SignedInRequest, role_required
 from annotate.services import errors, voting
 from annotate.views import counts
 from annotate.views.blind import BlindComparison, blind
 from annotate.views.reading import View, chosen_view, remember_view
+from annotate.views.visitors import HtmxRequest, volunteer_page
 
 REFUSAL_STATUS = {errors.ComparisonUnknown: 404, errors.RoundClosed: 409}
 
@@ -23,23 +22,21 @@ REFUSAL_STATUS = {errors.ComparisonUnknown: 404, errors.RoundClosed: 409}
 @require_http_methods(["GET", "POST"])
 @vary_on_headers("HX-Request")
 @cache_control(no_store=True)
-@role_required(Role.VOLUNTEER)
-def rate(request: SignedInRequest, run: str) -> HttpResponse:
+@volunteer_page
+def rate(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
     """Show the volunteer's comparison; take a vote and show the next one."""
-    selection_run = get_object_or_404(SelectionRun, slug=run)
-    annotator = voting.annotator_of(user=request.user)
     if request.method == "GET":
-        response = _show_comparison(request, selection_run, annotator)
+        response = _show_comparison(request, run, annotator)
         remember_view(request, response)
         return response
     status = _take_vote(request, annotator)
     if status == 200 and not request.htmx:
         # The answer to a reload is then this page, not a second POST.
         return HttpResponseRedirect(request.path, status=303)
-    return _show_comparison(request, selection_run, annotator, status=status)
+    return _show_comparison(request, run, annotator, status=status)
 
 
-def _take_vote(request: SignedInRequest, annotator: Annotator) -> int:
+def _take_vote(request: HtmxRequest, annotator: Annotator) -> int:
     """Record the vote that was sent, or leave a message that says why not; give the status."""
     form = VoteForm(request.POST)
     if not form.is_valid():
@@ -57,7 +54,7 @@ def _take_vote(request: SignedInRequest, annotator: Annotator) -> int:
 
 
 def _show_comparison(
-    request: SignedInRequest, run: SelectionRun, annotator: Annotator, *, status: int = 200
+    request: HtmxRequest, run: SelectionRun, annotator: Annotator, *, status: int = 200
 ) -> HttpResponse:
     """Show the annotator's comparison in the run's open round, or say why there is none."""
     comparison, reason = _next_comparison(run, annotator, chosen_view(request))

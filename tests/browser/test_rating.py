@@ -24,8 +24,10 @@ def volunteer(transactional_db: None) -> User:
 
 
 @pytest.fixture
-def round_(transactional_db: None) -> Round:
-    return make.make_open_round(n_prompts=12)
+def round_(volunteer: User) -> Round:
+    round_ = make.make_open_round(n_prompts=12)
+    make.let_in(round_.run, volunteer)
+    return round_
 
 
 def settle(page: Page) -> None:
@@ -246,6 +248,7 @@ def test_next_comparison_begins_at_the_top_with_the_focus_on_it(
         prompt = make.make_prompt(round_.run.prompt_sets.get())
         for candidate in round_.candidates.all():
             make.make_completion(candidate, prompt, replies=["a long reply\n" * 1_500])
+    make.let_in(round_.run, volunteer)
     page = open_as(volunteer, f"/rate/{round_.run.slug}/")
     settle(page)
     expect(button(page, "left")).to_be_in_viewport(ratio=1)
@@ -303,6 +306,7 @@ def test_wild_texts_hold_the_layout(
     wild = ["無" * 20_000, "مرحبا " * 50 + "https://example.org/" + "a" * 3_000 + "👩‍👩‍👧\n\t" * 40]
     for candidate, text in zip(round_.candidates.all(), wild, strict=True):
         make.make_completion(candidate, prompt, replies=[text])
+    make.let_in(round_.run, volunteer)
     page = open_as(volunteer, f"/rate/{round_.run.slug}/", viewport={"width": width, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     expect(button(page, "left")).to_be_in_viewport(ratio=1)

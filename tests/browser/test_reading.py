@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from annotate.models import Comparison, Prompt, Round, User, Vote
-from annotate.services import voting
+from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.browser.conftest import Open
 from tests.browser.test_accessibility import audit
@@ -38,7 +38,9 @@ def draw(
         make.make_completion(candidate, prompt, replies=replies)
         for candidate, replies in zip(round_.candidates.order_by("id"), (left, right), strict=True)
     )
-    annotator = voting.annotator_of(user=user)
+    annotator = annotator_of(user=user)
+    if not annotator.participations.filter(run=round_.run).exists():
+        make.let_in(round_.run, user)
     return make.make_comparison(first, second, round_=round_, annotator=annotator)
 
 

@@ -38,6 +38,11 @@ def browser_as(role: str, **options: Any) -> Client:
     return browser_of(make.make_user(role), **options)
 
 
+def volunteer_in(run: SelectionRun, **options: Any) -> Client:
+    """Give a browser of a volunteer who has passed every gate of the run."""
+    return browser_of(make.make_volunteer(run), **options)
+
+
 def count_queries(ask: Callable[[], Any]) -> int:
     """Count the queries of one answer."""
     with CaptureQueriesContext(

@@ -6,10 +6,11 @@ import pytest
 from django.http import HttpResponse
 
 from annotate.models import Comparison, Round
-from annotate.services import rounds, voting
+from annotate.services import rounds
+from annotate.services.annotators import annotator_of
 from annotate.services.simulating import read_page
 from tests import factories as make
-from tests.views.pages import HTMX, browser_as, browser_of
+from tests.views.pages import HTMX, browser_as, browser_of, volunteer_in
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,7 @@ def test_no_answer_before_or_after_a_vote_names_a_candidate() -> None:
     round_ = make_recognisable_round()
     words = list(secrets(round_))
     assert len(words) == 2 * 7 + 6 * 4 + 3 * 3
-    client, address = browser_as("volunteer"), f"/rate/{round_.run.slug}/"
+    client, address = volunteer_in(round_.run), f"/rate/{round_.run.slug}/"
     answers = [client.get("/"), client.get(address), client.get(address, headers=HTMX)]
     token = read_page(answers[1].content.decode()).form["token"]
     views = [client.get(address, {"view": view}) for view in ("plain", "differences", "rendered")]
@@ -112,13 +113,14 @@ def test_swapped_candidates_look_alike_to_the_byte(view: str) -> None:
     pages = []
     this, that = "**this** one", "**that** one"
     for texts, side_a in (([this, that], "left"), ([that, this], "right")):
-        round_, user = make.make_open_round(n_prompts=0), make.make_user()
+        round_ = make.make_open_round(n_prompts=0)
+        user = make.make_volunteer(round_.run)
         prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=["Which?"])
         a, b = (
             make.make_completion(candidate, prompt, replies=[text])
             for candidate, text in zip(round_.candidates.order_by("id"), texts, strict=True)
         )
-        annotator = voting.annotator_of(user=user)
+        annotator = annotator_of(user=user)
         make.make_comparison(a, b, round_=round_, annotator=annotator, side_a=side_a)
         answer = browser_of(user).get(f"/rate/{round_.run.slug}/", {"view": view})
         html = answer.content.decode()

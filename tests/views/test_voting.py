@@ -10,7 +10,7 @@ from annotate.models import Comparison, Round, Vote
 from annotate.services import rounds, voting
 from annotate.services.simulating import read_page
 from tests import factories as make
-from tests.views.pages import HTMX, browser_as, browser_of
+from tests.views.pages import HTMX, browser_of, volunteer_in
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,8 @@ def vote(
 
 @pytest.mark.parametrize("choice", voting.CHOICES)
 def test_vote_is_stored_in_terms_of_a_and_b(choice: str) -> None:
-    vote(browser_as("volunteer"), make.make_open_round(), choice)
+    round_ = make.make_open_round()
+    vote(volunteer_in(round_.run), round_, choice)
     stored = Vote.objects.select_related("comparison").get()
     a_was_left = stored.comparison.side_a == "left"
     expected = {"left": "a" if a_was_left else "b", "right": "b" if a_was_left else "a"}
@@ -36,12 +37,13 @@ def test_vote_is_stored_in_terms_of_a_and_b(choice: str) -> None:
 
 def test_vote_without_javascript_leads_back_to_the_page() -> None:
     round_ = make.make_open_round()
-    answer = vote(browser_as("volunteer"), round_)
+    answer = vote(volunteer_in(round_.run), round_)
     assert (answer.status_code, answer["Location"]) == (303, f"/rate/{round_.run.slug}/")
 
 
 def test_vote_by_htmx_is_answered_with_the_next_comparison() -> None:
-    client, round_ = browser_as("volunteer"), make.make_open_round()
+    round_ = make.make_open_round()
+    client = volunteer_in(round_.run)
     answer = vote(client, round_, headers=HTMX)
     next_page = read_page(answer.content.decode())
     unanswered = Comparison.objects.unanswered().get()
@@ -51,7 +53,8 @@ def test_vote_by_htmx_is_answered_with_the_next_comparison() -> None:
 
 
 def test_vote_sent_twice_is_one_vote() -> None:
-    client, round_ = browser_as("volunteer"), make.make_open_round()
+    round_ = make.make_open_round()
+    client = volunteer_in(round_.run)
     token = read_page(client.get(f"/rate/{round_.run.slug}/").content.decode()).form["token"]
     answers = [vote(client, round_, token=token, headers=HTMX) for _click in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
@@ -60,7 +63,8 @@ def test_vote_sent_twice_is_one_vote() -> None:
 
 
 def test_vote_changed_by_the_back_button_stays_and_says_so() -> None:
-    client, round_ = browser_as("volunteer"), make.make_open_round()
+    round_ = make.make_open_round()
+    client = volunteer_in(round_.run)
     token = read_page(client.get(f"/rate/{round_.run.slug}/").content.decode()).form["token"]
     vote(client, round_, "tie", token=token)
     answer = vote(client, round_, "both_bad", token=token)
@@ -70,7 +74,8 @@ def test_vote_changed_by_the_back_button_stays_and_says_so() -> None:
 
 
 def test_vote_after_the_round_closed_is_refused_with_a_way_on() -> None:
-    client, round_ = browser_as("volunteer"), make.make_open_round()
+    round_ = make.make_open_round()
+    client = volunteer_in(round_.run)
     token = read_page(client.get(f"/rate/{round_.run.slug}/").content.decode()).form["token"]
     rounds.close_round(round_=round_)
     for headers in ({}, HTMX):
@@ -84,7 +89,8 @@ def test_vote_after_the_round_closed_is_refused_with_a_way_on() -> None:
 
 
 def test_vote_on_a_strangers_comparison_is_refused_with_ones_own() -> None:
-    round_, user = make.make_open_round(), make.make_user()
+    round_ = make.make_open_round()
+    user = make.make_volunteer(round_.run)
     strangers = voting.lease_comparison(round_=round_, annotator=make.make_annotator())
     for headers in ({}, HTMX):
         answer = vote(browser_of(user), round_, token=strangers.token, headers=headers)
@@ -105,7 +111,8 @@ def test_vote_on_a_strangers_comparison_is_refused_with_ones_own() -> None:
     ],
 )
 def test_vote_that_cannot_be_read_is_refused_with_the_comparison(sent: dict[str, str]) -> None:
-    client, round_ = browser_as("volunteer"), make.make_open_round()
+    round_ = make.make_open_round()
+    client = volunteer_in(round_.run)
     answer = client.post(f"/rate/{round_.run.slug}/", sent)
     assert answer.status_code == 400
     assert "Please choose again." in answer.content.decode()
@@ -113,7 +120,8 @@ def test_vote_that_cannot_be_read_is_refused_with_the_comparison(sent: dict[str,
 
 
 def test_vote_from_another_site_is_refused() -> None:
-    client, round_ = browser_as("volunteer", enforce_csrf_checks=True), make.make_open_round()
+    round_ = make.make_open_round()
+    client = volunteer_in(round_.run, enforce_csrf_checks=True)
     answer = vote(client, round_)
     assert answer.status_code == 403
     assert "This form has expired" in answer.content.decode()
@@ -131,4 +139,4 @@ def test_vote_of_a_simulated_annotator_keeps_its_kind() -> None:
 
 def test_rating_takes_no_other_method() -> None:
     round_ = make.make_open_round()
-    assert browser_as("volunteer").put(f"/rate/{round_.run.slug}/").status_code == 405
+    assert volunteer_in(round_.run).put(f"/rate/{round_.run.slug}/").status_code == 405

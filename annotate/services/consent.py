@@ -1,0 +1,68 @@
+"""What volunteers agree to, and taking it back together with all votes."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from annotate.models import Annotator, Consent, ConsentText, SelectionRun, Vote
+from annotate.services import errors, voting
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What taking a consent back did, or would do now."""
+
+    votes: int
+    runs: int
+
+
+def newest_text() -> ConsentText:
+    """Give the text that volunteers are asked to agree to."""
+    return ConsentText.objects.latest("version")
+
+
+def standing_consent(annotator: Annotator) -> Consent | None:
+    """Give the newest consent that the annotator has not taken back."""
+    return annotator.consents.filter(withdrawn_at=None).select_related("text").last()
+
+
+def has_consent(annotator: Annotator) -> bool:
+    """Tell whether the annotator agrees to the newest text."""
+    consent = standing_consent(annotator)
+    return consent is not None and consent.text == newest_text()
+
+
+def give_consent(*, annotator: Annotator, text: ConsentText | None) -> Consent:
+    """Keep that the annotator agrees to the text; once is enough.
+
+    Raises:
+        ConsentOutdated: there is a newer text by now.
+    """
+    if text is None or text != newest_text():
+        raise errors.ConsentOutdated(_("The text has changed. Please read the new one."))
+    consent, _created = Consent.objects.get_or_create(
+        annotator=annotator, text=text, withdrawn_at=None
+    )
+    return consent
+
+
+def count_votes(*, annotator: Annotator) -> TakenBack:
+    """Count the votes that would stop counting if the annotator took everything back."""
+    standing = Vote.objects.standing().filter(comparison__annotator=annotator)
+    runs = SelectionRun.objects.filter(rounds__comparisons__votes__in=standing).distinct()
+    return TakenBack(votes=standing.count(), runs=runs.count())
+
+
+def take_back(*, annotator: Annotator) -> TakenBack:
+    """End the annotator's consent: every vote is withdrawn, and the name leaves the board."""
+    with transaction.atomic():
+        # A vote that is on its way waits here, and then finds no consent.
+        annotator = Annotator.objects.select_for_update().get(pk=annotator.pk)
+        counted = count_votes(annotator=annotator)
+        voting.withdraw_all(annotator=annotator, by=annotator.user)
+        annotator.consents.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
+        annotator.board_name = ""
+        annotator.save(update_fields=["board_name"])
+    return counted

@@ -1,0 +1,66 @@
+"""What volunteers are told before they begin: the run's own words, else the house's."""
+
+from annotate.models import RatingRules
+
+# Lines are wrapped for the source alone: `render_prose` lets them flow.
+TASK_EN = """\
+You will see a question and two answers to it, **A** and **B**, written by two language models.
+Which models they are is hidden on purpose, and so is everything else that could sway you. **Read
+both answers to the end, then say which one is better.**
+
+What to look at, in this order: Is it **true**? Does it **answer what was asked**, as fully as
+needed and no longer? Is the **language** natural, and the one that the question asks for?
+"""
+TASK_JA = """\
+一つの質問と、それに対する二つの回答 **A** と **B** が表示されます。
+どちらも言語モデルが書いたものですが、判断が偏らないように、どのモデルかは伏せてあります。
+**両方を最後まで読んで、良いほうを選んでください。**
+
+見るところは、この順です。内容は**正しい**か。聞かれたことに**過不足なく答えている**か。
+言葉は**自然**で、質問が求める言語で書かれているか。
+"""
+TIE_EN = """\
+- **Draw**: they are equally good. Draws are fine and tell us something, so do not force one."""
+TIE_JA = """\
+- **引き分け**: 同じくらい良いとき。引き分けも大切な答えです。無理に選ばなくてかまいません。"""
+BOTH_BAD_EN = "- **Both bad**: neither would have helped the person who asked."
+BOTH_BAD_JA = "- **どちらも悪い**: どちらの回答も、質問した人の役に立たないとき。"
+OTHERS_EN = """\
+- **Skip** what you cannot judge. It asks for a reason, and nothing is held against you.
+- **Report** an answer that is harmful. Nobody else will see it until we have looked.
+"""
+OTHERS_JA = """\
+- **とばす**: 判断できないとき。理由を一つ選ぶだけで、不利になることはありません。
+- **報告する**: 有害な回答を見つけたとき。管理者が確かめるまで、ほかの人には表示されません。
+"""
+KEYS_EN = """\
+With a keyboard: **←** or **1** for A, **→** or **2** for B{keys}. One key votes and brings the
+next pair, and you can undo it. There is no hurry.
+"""
+KEYS_JA = """\
+キーボードでは **←** か **1** で A、**→** か **2** で B{keys}です。
+キー一つで投票され、次の組に進みます。取り消すこともできます。急ぐ必要はありません。
+"""
+
+
+def instructions_for(*, rules: RatingRules, language: str) -> str:
+    """Give the instructions as Markdown, in Japanese for `ja` and in English else."""
+    if language == "ja":
+        return str(rules.instructions_ja) or _house_ja(rules)
+    return str(rules.instructions_en) or _house_en(rules)
+
+
+def _house_en(rules: RatingRules) -> str:
+    """Say in English what this run offers."""
+    choices = [TIE_EN] * rules.offers_tie + [BOTH_BAD_EN] * rules.offers_both_bad + [OTHERS_EN]
+    keys = ", **↓** or **3** for a draw" * rules.offers_tie
+    keys += ", **↑** or **4** for both bad" * rules.offers_both_bad
+    return "\n".join([TASK_EN, *choices, KEYS_EN.format(keys=keys)])
+
+
+def _house_ja(rules: RatingRules) -> str:
+    """Say in Japanese what this run offers."""
+    choices = [TIE_JA] * rules.offers_tie + [BOTH_BAD_JA] * rules.offers_both_bad + [OTHERS_JA]
+    keys = "、**↓** か **3** で引き分け" * rules.offers_tie
+    keys += "、**↑** か **4** でどちらも悪い" * rules.offers_both_bad
+    return "\n".join([TASK_JA, *choices, KEYS_JA.format(keys=keys)])

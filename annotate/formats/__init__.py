@@ -2,6 +2,7 @@
 
 from annotate.formats.canonical import completion_columns, prompt_columns, vote_columns
 from annotate.formats.errors import FormatError
+from annotate.formats.gold import read_gold
 from annotate.formats.guess import FileKind, guess_format
 from annotate.formats.readers import (
     COMPLETION_FILE_FORMATS,
@@ -17,6 +18,7 @@ from annotate.formats.rows import (
     SIDES,
     CandidateRow,
     CompletionRow,
+    GoldRow,
     Location,
     PromptRow,
     VoteRow,
@@ -34,6 +36,7 @@ __all__ = [
     "CompletionRow",
     "FileKind",
     "FormatError",
+    "GoldRow",
     "Location",
     "PromptRow",
     "VoteRow",
@@ -42,6 +45,7 @@ __all__ = [
     "guess_format",
     "prompt_columns",
     "read_completions",
+    "read_gold",
     "read_prompts",
     "read_votes",
     "vote_columns",

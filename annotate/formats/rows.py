@@ -12,11 +12,14 @@ Outcome = Literal["a", "b", "tie", "both_bad"]
 AnnotatorKind = Literal["person", "judge", "simulated"]
 Side = Literal["left", "right"]
 FinishReason = Literal["", "stop", "length"]
+GoldUse = Literal["gold", "practice"]
 
 OUTCOMES: tuple[Outcome, ...] = ("a", "b", "tie", "both_bad")
 ANNOTATOR_KINDS: tuple[AnnotatorKind, ...] = ("person", "judge", "simulated")
 SIDES: tuple[Side, ...] = ("left", "right")
 FINISH_REASONS: tuple[FinishReason, ...] = ("stop", "length")
+GOLD_USES: tuple[GoldUse, ...] = ("gold", "practice")
+GOLD_OUTCOMES: tuple[Outcome, ...] = ("a", "tie", "both_bad")
 
 
 class Location(NamedTuple):
@@ -102,6 +105,22 @@ class VoteRow:
             return self.id if self.turn == 0 else _digest([self.id, self.turn])
         completions = sorted([(self.candidate_a, self.sample_a), (self.candidate_b, self.sample_b)])
         return _digest([self.prompt, self.turn, completions])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldRow:
+    """Two answers written by hand, and which is better; outcome `a` says that `better` is."""
+
+    use: GoldUse
+    language: str
+    turns: tuple[str, ...]
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    explanation_en: str
+    explanation_ja: str
+    system: str = ""
+    outcome: Outcome = "a"
+    location: Location = field(compare=False)
 
 
 def _digest(told: list[object]) -> str:

@@ -13,14 +13,17 @@ from annotate.formats import (
     FormatError,
     guess_format,
     read_completions,
+    read_gold,
     read_prompts,
     read_votes,
 )
 from annotate.formats.canonical import COMPLETION_COLUMNS, PROMPT_COLUMNS, VOTE_COLUMNS
+from annotate.formats.gold import GOLD_COLUMNS
 from tests.formats.conftest import REPOSITORY, WriteFile
 
 PAGE = (REPOSITORY / "docs/formats.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```(jsonl|csv) (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+EXAMPLES = re.findall(r"^```(jsonl|csv) (?!known)(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+(KNOWN,) = re.findall(r"^```jsonl known\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 WRONG = re.findall(
     r"^```jsonl (\w+) wrong\n(.*?)^```\n\n```text\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL
 )
@@ -59,6 +62,10 @@ def test_example_is_read_and_recognised(
     assert len(read_all(kind, path, format)) == n_rows + n_prompts_along
 
 
+def test_example_of_known_answers_is_read(write_file: WriteFile) -> None:
+    assert len(list(read_gold(write_file("gold.jsonl", KNOWN.rstrip("\n"))))) == 2
+
+
 @pytest.mark.parametrize(("kind", "text", "message"), WRONG)
 def test_wrong_example_gives_the_error_shown(
     write_file: WriteFile, kind: str, text: str, message: str
@@ -75,6 +82,7 @@ def test_wrong_example_gives_the_error_shown(
         ("Prompts: `jsonl`", PROMPT_COLUMNS),
         ("Completions: `jsonl`", COMPLETION_COLUMNS),
         ("Votes: `jsonl` and `csv`", VOTE_COLUMNS),
+        ("Known answers: `jsonl`", GOLD_COLUMNS),
     ],
 )
 def test_every_column_is_in_its_table(heading: str, columns: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from annotate.rendering.plain import render_plain
 MAX_PAIRS = 450_000_000
 # Scripts without spaces between words; one of their signs is a token, with what combines with it.
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々"
-_TOKENS = regex.compile(
+TOKENS = regex.compile(
     rf"[{_SPACELESS}]\p{{M}}*"
     rf"|[\p{{L}}\p{{N}}_--[{_SPACELESS}]][\p{{L}}\p{{N}}\p{{M}}_\u200c\u200d--[{_SPACELESS}]]*"
     r"|\s+|\X",
@@ -21,7 +21,7 @@ _TOKENS = regex.compile(
 
 
 @dataclass(frozen=True)
-class _Stretch:
+class Stretch:
     """A part of both texts, by the places of its tokens: the same in both, or different."""
 
     is_same: bool
@@ -36,7 +36,7 @@ def render_difference(a: str, b: str) -> tuple[str, str]:
     only the common beginning and end stay unmarked.
     """
     tokens_a, tokens_b = _split(a), _split(b)
-    stretches = _Tidy(tokens_a, tokens_b).tidy(_compare(tokens_a, tokens_b))
+    stretches = _Tidy(tokens_a, tokens_b).tidy(compare(tokens_a, tokens_b))
     return (
         "".join(_mark(tokens_a[each.a], is_same=each.is_same) for each in stretches),
         "".join(_mark(tokens_b[each.b], is_same=each.is_same) for each in stretches),
@@ -44,19 +44,22 @@ def render_difference(a: str, b: str) -> tuple[str, str]:
 
 
 def _split(text: str) -> list[str]:
-    tokens: list[str] = _TOKENS.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
+    tokens: list[str] = TOKENS.findall(text.replace("\r\n", "\n").replace("\r", "\n"))
     return tokens
 
 
-def _compare(a: list[str], b: list[str]) -> list[_Stretch]:
-    """Cut two lists of tokens into stretches that agree and stretches that differ."""
+def compare(a: list[str], b: list[str]) -> list[Stretch]:
+    """Cut two lists of tokens into stretches that agree and stretches that differ.
+
+    Beyond `MAX_PAIRS` pairs of tokens only the common beginning and end are found to agree.
+    """
     head = _shared(a, b)
     tail = _shared(a[head:][::-1], b[head:][::-1])
     end_a, end_b = len(a) - tail, len(b) - tail
-    middle = [_Stretch(False, slice(head, end_a), slice(head, end_b))]
+    middle = [Stretch(False, slice(head, end_a), slice(head, end_b))]
     if (end_a - head) * (end_b - head) <= MAX_PAIRS:
         middle = [
-            _Stretch(
+            Stretch(
                 step.tag == "equal",
                 slice(head + step.src_start, head + step.src_end),
                 slice(head + step.dest_start, head + step.dest_end),
@@ -64,9 +67,9 @@ def _compare(a: list[str], b: list[str]) -> list[_Stretch]:
             for step in LCSseq.opcodes(a[head:end_a], b[head:end_b])
         ]
     return [
-        _Stretch(True, slice(0, head), slice(0, head)),
+        Stretch(True, slice(0, head), slice(0, head)),
         *middle,
-        _Stretch(True, slice(end_a, len(a)), slice(end_b, len(b))),
+        Stretch(True, slice(end_a, len(a)), slice(end_b, len(b))),
     ]
 
 
@@ -84,9 +87,9 @@ class _Tidy:
         self._ends_a = [0, *accumulate(map(len, a))]
         self._ends_b = [0, *accumulate(map(len, b))]
 
-    def tidy(self, stretches: list[_Stretch]) -> list[_Stretch]:
+    def tidy(self, stretches: list[Stretch]) -> list[Stretch]:
         """Give fewer stretches, in time proportional to their number."""
-        tidied: list[_Stretch] = []
+        tidied: list[Stretch] = []
         for stretch in stretches:
             if self._size(stretch) == 0:
                 continue
@@ -101,20 +104,20 @@ class _Tidy:
             tidied.append(stretch)
         return tidied
 
-    def _is_small(self, before: _Stretch, same: _Stretch, after: _Stretch) -> bool:
+    def _is_small(self, before: Stretch, same: Stretch, after: Stretch) -> bool:
         if self._size(same) > min(self._size(before), self._size(after)):
             return False
         return not any("\n" in token for token in self._a[same.a])
 
-    def _size(self, stretch: _Stretch) -> int:
+    def _size(self, stretch: Stretch) -> int:
         """Count the characters of the longer side."""
         size_a: int = self._ends_a[stretch.a.stop] - self._ends_a[stretch.a.start]
         size_b: int = self._ends_b[stretch.b.stop] - self._ends_b[stretch.b.start]
         return max(size_a, size_b)
 
 
-def _join(one: _Stretch, other: _Stretch) -> _Stretch:
-    return _Stretch(False, slice(one.a.start, other.a.stop), slice(one.b.start, other.b.stop))
+def _join(one: Stretch, other: Stretch) -> Stretch:
+    return Stretch(False, slice(one.a.start, other.a.stop), slice(one.b.start, other.b.stop))
 
 
 def _mark(tokens: list[str], *, is_same: bool) -> str:

@@ -46,6 +46,19 @@ class Alignment:
         self._drawn, self._stored = drawn, stored
         self._pieces = [*pieces, _Same(len(drawn), len(stored), 0)]
 
+    def pack(self) -> str:
+        """Write the pieces that are equal as numbers: characters passed over, drawn and stored,
+        and then the length of the piece, for each. Two equal texts give an empty string.
+        """
+        if self._drawn == self._stored:
+            return ""
+        drawn = stored = 0
+        numbers: list[int] = []
+        for piece in self._pieces:
+            numbers += [piece.drawn - drawn, piece.stored - stored, piece.length]
+            drawn, stored = piece.drawn + piece.length, piece.stored + piece.length
+        return " ".join(map(str, numbers))
+
     def to_stored(self, start: int, end: int) -> tuple[int, int] | None:
         """Give the stored characters of a drawn stretch, or None where there are none.
 

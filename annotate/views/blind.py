@@ -1,17 +1,22 @@
 """What a volunteer may see of a comparison: texts and a token, nothing that names a candidate."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from annotate.models import Comparison, Completion
 from annotate.models.comparisons import Side
 from annotate.rendering import count_lines
-from annotate.views.reading import View, show_plain, show_replies
+from annotate.rendering.passages import Passage
+from annotate.views.reading import View, align_reply, mark_reply, show_plain, show_replies
 
 LETTERS = {Side.LEFT: "A", Side.RIGHT: "B"}
 # Replies are folded from here on, both sides alike; the style sheet folds at about 20 lines.
 LONG_FROM_LINES = 24
+
+Passages = Mapping[tuple[str, int], Sequence[Passage]]
+"""Side and number of the turn, from 1 → stretches of the stored reply."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,12 @@ class Reply:
     text: str
     is_cut: bool
     html: str = ""
+    view: View = View.RENDERED
+
+    @property
+    def pieces(self) -> str:
+        """Say which of the drawn characters are which of the stored text, for marking passages."""
+        return align_reply(self.text, self.html, view=self.view).pack()
 
     @property
     def is_empty(self) -> bool:
@@ -85,7 +96,7 @@ def _exchange(turn: str | None, left: Reply, right: Reply, *, view: View) -> Exc
     shown = show_replies(left.text, right.text, view=view)
     return Exchange(
         None if turn is None else show_plain(turn),
-        (replace(left, html=shown[0]), replace(right, html=shown[1])),
+        (replace(left, html=shown[0], view=view), replace(right, html=shown[1], view=view)),
     )
 
 
@@ -97,3 +108,21 @@ def _replies(completion: Completion, side: Side, n_turns: int) -> list[Reply]:
         Reply(side.value, LETTERS[side], text, is_cut=is_cut and number == n_turns)
         for number, text in enumerate(texts, start=1)
     ]
+
+
+def draw_marks(shown: BlindComparison, passages: Passages) -> BlindComparison:
+    """Draw marked passages of the stored replies, whatever view they are shown in."""
+    exchanges = tuple(
+        replace(
+            exchange,
+            replies=tuple(
+                _draw(reply, passages.get((reply.side, number), ())) for reply in exchange.replies
+            ),
+        )
+        for number, exchange in enumerate(shown.exchanges, start=1)
+    )
+    return replace(shown, exchanges=exchanges)
+
+
+def _draw(reply: Reply, passages: Sequence[Passage]) -> Reply:
+    return replace(reply, html=mark_reply(reply.text, reply.html, passages, view=reply.view))

@@ -49,7 +49,13 @@ def _title(ranking: Ranking) -> str:
         for name, value in ranking.filters.items()
         if name != "by"
     )
-    return f"{ranking.run}{where}: {name_votes(ranking.n_votes, ranking.settings['votes_by_kind'])}"
+    votes = name_votes(ranking.n_votes, ranking.settings["votes_by_kind"])
+    return f"{ranking.run}{where}: {votes}{name_excluded(ranking.settings.get('n_excluded', 0))}"
+
+
+def name_excluded(n: int) -> str:
+    """Say how many annotators are left out, if any is."""
+    return f", {n} annotator{'' if n == 1 else 's'} excluded" if n else ""
 
 
 def name_votes(n: int, kinds: Mapping[str, int]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from django.db.models import F, Q
 
-from annotate.models import Candidate, Ranking, SelectionRun, Vote
+from annotate.models import Candidate, Exclusion, Ranking, SelectionRun, Vote
 from annotate.ranking import RankingSettings, encode_outcomes, rank_candidates
 from annotate.services.ledger import take_cutoff
 
@@ -44,11 +44,37 @@ def store_rankings(
     if by is None:
         ballots.setdefault(None, [])
     candidates = _candidates(run, filters, itertools.chain.from_iterable(ballots.values()))
+    n_excluded = Exclusion.objects.filter(run=run).standing_at(cutoff).count()
     return [
         _store(run, cutoff, filters | ({} if by is None else {"by": by, "value": value}), settings,
-               candidates, ballots[value])
+               candidates, ballots[value], n_excluded)
         for value in sorted(ballots, key=str)
     ]  # fmt: skip
+
+
+def rank_again(*, run: SelectionRun) -> list[Ranking]:
+    """Store each kind of ranking that the run has anew, with the settings that it had last.
+
+    Raises:
+        LedgerBusy: votes are being imported into the run.
+    """
+    newest: dict[tuple[Any, Any], RankingSettings] = {}
+    for ranking in run.rankings.defer("standings").order_by("id"):
+        kind = ranking.filters.get("by"), ranking.filters.get("round")
+        newest.pop(kind, None)  # what was ranked last is ranked last again
+        newest[kind] = settings_of(ranking)
+    return [
+        ranking
+        for (by, number), settings in newest.items()
+        for ranking in store_rankings(run=run, settings=settings, by=by, round_number=number)
+    ]
+
+
+def settings_of(ranking: Ranking) -> RankingSettings:
+    """Give the settings with which a stored ranking was computed."""
+    return RankingSettings.from_dict(
+        {name: ranking.settings[name] for name in RankingSettings.__dataclass_fields__}
+    )
 
 
 def recompute(*, ranking: Ranking) -> list[dict[str, Any]]:
@@ -57,11 +83,8 @@ def recompute(*, ranking: Ranking) -> list[dict[str, Any]]:
     ballots = read_ballots(
         run=ranking.run, cutoff=ranking.cutoff, filters=filters, by=filters.get("by")
     )
-    wanted = RankingSettings.from_dict(
-        {name: ranking.settings[name] for name in RankingSettings.__dataclass_fields__}
-    )
     candidates = sorted((row["candidate_id"], row["name"]) for row in ranking.standings)
-    return rank_ballots(ballots.get(filters.get("value"), []), candidates, wanted)[0]
+    return rank_ballots(ballots.get(filters.get("value"), []), candidates, settings_of(ranking))[0]
 
 
 def read_ballots(
@@ -139,13 +162,14 @@ def _store(
     settings: RankingSettings,
     candidates: Sequence[tuple[int, str]],
     ballots: Sequence[Ballot],
+    n_excluded: int,
 ) -> Ranking:
     standings, facts, versions = rank_ballots(ballots, candidates, settings)
     return Ranking.objects.create(
         run=run,
         cutoff=cutoff,
         filters=filters,
-        settings=settings.to_dict() | facts,
+        settings=settings.to_dict() | facts | {"n_excluded": n_excluded},
         versions=versions,
         n_votes=len(ballots),
         standings=standings,

@@ -85,6 +85,7 @@ def describe(ranking: Ranking) -> dict[str, Any]:
         **slice_,
         "votes": ranking.n_votes,
         "votes_by_kind": ranking.settings["votes_by_kind"],
+        "excluded": ranking.settings["n_excluded"],
         "cutoff": ranking.cutoff,
         "settings": {name: ranking.settings[name] for name in RankingSettings.__dataclass_fields__},
         "intervals": ranking.settings["interval_method"],

@@ -6,6 +6,7 @@ later one gets a higher number, and what stood at the cut-off can be read again 
 """
 
 from django.db import connection, transaction
+from django.db.models import BigIntegerField, Func, Value
 from django.db.utils import OperationalError
 from psycopg.errors import LockNotAvailable
 
@@ -14,6 +15,12 @@ from annotate.services.errors import LedgerBusy
 
 LOCK_CLASS = 7301  # any number that no other advisory lock of this database uses
 CUTOFF_TIMEOUT_MS = 5_000
+# The next number of the ledger as an expression, drawn anew for each row of an update.
+NEXT_NUMBER = Func(
+    Func(Value("annotate_vote"), Value("id"), function="pg_get_serial_sequence"),
+    function="nextval",
+    output_field=BigIntegerField(),
+)
 
 
 def hold_ledger(*, run_id: int) -> None:

@@ -1,22 +1,34 @@
-"""Give a volunteer the next comparison, and keep the vote."""
+"""Give a volunteer the next comparison, and keep the vote.
 
-import random
+Whoever changes an annotator's comparisons holds the annotator first, then the run's ledger. So two
+tabs, a double click and a late answer meet the same comparisons.
+"""
+
 import uuid
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce, Random
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from annotate.models import Annotator, Comparison, Completion, Round, User, Vote
-from annotate.ranking.pairing import order_pairs
-from annotate.services import errors, ledger
+from annotate.models import (
+    Annotator,
+    Comparison,
+    RatingRules,
+    Report,
+    Round,
+    SelectionRun,
+    User,
+    Vote,
+)
+from annotate.models.comparisons import Side, SkipReason
+from annotate.models.votes import VoteQuerySet
+from annotate.services import ballots, drawing, errors, ledger, turns, waiting
 
-CHOICES = ("left", "right", "tie", "both_bad")
+CHOICES = ballots.CHOICES
+Mark = ballots.Mark
+outcome_of = ballots.outcome_of
 
 
 def annotator_of(*, user: User) -> Annotator:
@@ -32,159 +44,325 @@ def annotator_of(*, user: User) -> Annotator:
     return annotator
 
 
-def lease_comparison(*, round_: Round, annotator: Annotator) -> Comparison:
-    """Give the annotator's open comparison, or draw the next and lease it for `LEASE_S` seconds.
+def lease_comparison(
+    *, round_: Round, annotator: Annotator, rng: np.random.Generator | None = None
+) -> Comparison:
+    """Give the comparison that is before the annotator now, and lease it for `LEASE_S` seconds.
+
+    It is the oldest that waits for their answer; where none does, the next is drawn. The first
+    time, it is marked as shown.
 
     Raises:
         RoundClosed: the round is not open.
         NothingLeft: there is nothing to give; the subclass says why.
     """
-    if not round_.is_open:
+    return _lease(round_, annotator, after=None, rng=rng)
+
+
+def lease_ahead(
+    *,
+    round_: Round,
+    annotator: Annotator,
+    after: Comparison,
+    rng: np.random.Generator | None = None,
+) -> Comparison | None:
+    """Give the comparison that comes after `after`, to be fetched ahead; None where none will.
+
+    It is leased and not marked as shown: that happens when `after` is answered or skipped.
+    """
+    try:
+        return _lease(round_, annotator, after=after, rng=rng)
+    except (errors.NothingLeft, errors.RoundClosed):
+        return None
+
+
+def lease_practice(
+    *, run: SelectionRun, annotator: Annotator, rng: np.random.Generator | None = None
+) -> Comparison | None:
+    """Give the annotator's next practice comparison of the run; None after the last.
+
+    Raises:
+        RoundClosed: the run has no round, or its newest has closed.
+    """
+    round_ = run.rounds.order_by("number").last()
+    if round_ is None or round_.closed_at is not None:
         raise errors.RoundClosed(_("This round takes no votes."))
     with transaction.atomic():
-        # Two tabs of one annotator may ask at once: the second waits here, then finds the
-        # comparison that the first was given.
-        Annotator.objects.select_for_update().get(pk=annotator.pk)
-        comparison = annotator.comparisons.filter(round=round_).unanswered().order_by("id").first()
+        annotator = waiting.hold_annotator(annotator)
+        rules = RatingRules.of(run)
+        line = waiting.list_waiting(round_, annotator, rules, is_practice=True)
+        comparison = line[0] if line else None
         if comparison is None:
-            comparison = _draw_comparison(round_, annotator)
-        comparison.lease_expires_at = timezone.now() + timedelta(seconds=settings.LEASE_S)
-        comparison.save()
+            comparison = drawing.draw_practice(
+                round_=round_, annotator=annotator, rules=rules, rng=rng or np.random.default_rng()
+            )
+        if comparison is not None:
+            waiting.keep_lease(comparison, is_shown=True)
     return comparison
 
 
-def record_vote(*, token: uuid.UUID, annotator: Annotator, choice: str, turn: int = 0) -> Vote:
+def next_turn(comparison: Comparison) -> int:
+    """Give the turn to be judged now, from 1; 0 where the conversation is judged as a whole.
+
+    A conversation of one turn is always judged as a whole.
+    """
+    rules = turns.rules_of(comparison.round.run)
+    if turns.last_turn(comparison, rules) == Vote.WHOLE_CONVERSATION:
+        return Vote.WHOLE_CONVERSATION
+    return turns.turn_due(comparison, rules, comparison.votes.standing())
+
+
+def record_vote(
+    *,
+    token: uuid.UUID,
+    annotator: Annotator,
+    choice: str,
+    turn: int = 0,
+    reasons_left: Iterable[str] = (),
+    reasons_right: Iterable[str] = (),
+    comment: str = "",
+    marks: Sequence[Mark] = (),
+) -> Vote:
     """Store what the annotator chose on screen; a repetition returns the vote that stands.
 
-    A lease that has run out does not matter: the vote is there, and it counts.
+    A lease that has run out does not matter: the vote is there, and it counts. The comparison
+    that was fetched ahead counts as shown from here on, since the browser shows it at once.
+
+    A vote that comes before both texts can have been read is refused, the first time only. What
+    is measured is the time since the comparison was shown; of a later turn, since the turn before
+    it was judged. A vote on one that was fetched ahead can arrive before the vote that would have
+    marked it as shown: then it is the time since it was drawn, or since the annotator's last vote
+    in the run if that is later. A browser that kept votes while it was offline sends them at
+    once; whichever comes back as too fast counts when sent again after `seconds_left`.
 
     Raises:
         ComparisonUnknown: no such comparison was drawn for this annotator.
         RoundClosed: the round has closed, and no vote stands for the comparison.
+        VoteRefused: the run does not ask what was answered; the text says what would be right.
+        TooFast: both texts cannot have been read yet.
         ValueError: `choice` is not one of `CHOICES`.
     """
-    if choice not in CHOICES:
-        raise ValueError(f"choice is {choice!r}; it must be one of {', '.join(CHOICES)}")
     with transaction.atomic():
-        comparison = (
-            Comparison.objects.select_related("round")
-            .select_for_update(of=("self",))
-            .filter(token=token, annotator=annotator)
-            .first()
-        )
-        if comparison is None:
-            raise errors.ComparisonUnknown(_("This comparison was not drawn for you."))
-        standing = comparison.votes.standing().filter(turn=turn).first()
-        if standing is not None:
-            return standing
-        if comparison.round.closed_at is not None:
-            raise errors.RoundClosed(_("This round has closed, so the vote was not taken."))
-        ledger.hold_ledger(run_id=comparison.round.run_id)
-        comparison.answered_at = timezone.now()
-        comparison.save(update_fields=["answered_at"])
-        return Vote.objects.create(
+        annotator = waiting.hold_annotator(annotator)
+        comparison = waiting.find_comparison(token, annotator)
+        votes = list(comparison.votes.order_by("id"))
+        standing = [vote for vote in votes if vote.withdrawn_number is None]
+        for vote in standing:
+            if vote.turn == turn:
+                return vote
+        rules = _check_open(comparison)
+        turns.check_turn(comparison, rules, turn, standing)
+        ballot = ballots.read_ballot(
             comparison=comparison,
-            turn=turn,
-            outcome=outcome_of(choice=choice, side_a=str(comparison.side_a)),
-            created_at=comparison.answered_at,
+            rules=rules,
+            choice=choice,
+            reasons_left=reasons_left,
+            reasons_right=reasons_right,
+            comment=comment,
+            marks=marks,
         )
+        if all(vote.turn != turn for vote in votes):
+            turns.check_pace(comparison, annotator, rules, turn, votes)
+        ledger.hold_ledger(run_id=comparison.round.run_id)
+        vote = ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
+        if turn == turns.last_turn(comparison, rules):
+            comparison.answered_at = vote.created_at
+            comparison.dropped_at = None
+            comparison.save(update_fields=["answered_at", "dropped_at"])
+            waiting.show_next(comparison)
+    return vote
+
+
+def change_vote(
+    *,
+    token: uuid.UUID,
+    annotator: Annotator,
+    choice: str,
+    turn: int = 0,
+    reasons_left: Iterable[str] = (),
+    reasons_right: Iterable[str] = (),
+    comment: str = "",
+    marks: Sequence[Mark] = (),
+) -> Vote:
+    """Take back the vote that stands and cast another, while the round is open.
+
+    A repetition returns the vote that stands, since it says the same already. No pace is asked:
+    the texts were read before.
+
+    Raises:
+        ComparisonUnknown, RoundClosed, ValueError: as in `record_vote`.
+        VoteRefused: as there, and where no vote stands that could be changed.
+    """
+    with transaction.atomic():
+        annotator = waiting.hold_annotator(annotator)
+        comparison = waiting.find_comparison(token, annotator)
+        rules = _check_open(comparison)
+        earlier = comparison.votes.standing().filter(turn=turn).first()
+        if earlier is None:
+            raise errors.VoteRefused(_("There is no vote here that could be changed."))
+        ballot = ballots.read_ballot(
+            comparison=comparison,
+            rules=rules,
+            choice=choice,
+            reasons_left=reasons_left,
+            reasons_right=reasons_right,
+            comment=comment,
+            marks=marks,
+        )
+        if ballot.says_the_same_as(earlier):
+            return earlier
+        ledger.hold_ledger(run_id=comparison.round.run_id)
+        _take_back(Vote.objects.filter(pk=earlier.pk), by_id=annotator.user_id)
+        return ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
+
+
+def undo_vote(*, run: SelectionRun, annotator: Annotator) -> Comparison | None:
+    """Take back the annotator's last vote or skip in the open round, and give its comparison.
+
+    It is then the one before the annotator again, from its first turn on. None where there is
+    nothing to take back. Practice stays, and so does what was reported.
+
+    Raises:
+        RoundClosed: no round of the run is open.
+    """
+    round_ = run.rounds.open().first()
+    if round_ is None:
+        raise errors.RoundClosed(_("This round takes no votes."))
+    with transaction.atomic():
+        annotator = waiting.hold_annotator(annotator)
+        comparison = waiting.find_last_judged(round_, annotator)
+        if comparison is None:
+            return None
+        if comparison.skipped_at is None:
+            ledger.hold_ledger(run_id=round_.run_id)
+            _take_back(comparison.votes.standing(), by_id=annotator.user_id)
+        comparison.answered_at = comparison.skipped_at = None
+        comparison.skip_reason = ""
+        comparison.save(update_fields=["answered_at", "skipped_at", "skip_reason"])
+        waiting.keep_lease(comparison, is_shown=True)
+    return comparison
+
+
+def skip_comparison(*, token: uuid.UUID, annotator: Annotator, reason: str) -> None:
+    """Pass over a comparison for good, unless it is undone; a repetition changes nothing.
+
+    Raises:
+        ComparisonUnknown: no such comparison was drawn for this annotator.
+        RoundClosed: the round has closed.
+        VoteRefused: the comparison was judged.
+        ValueError: `reason` is not one of `SkipReason`.
+    """
+    if reason not in SkipReason.values:
+        raise ValueError(f"reason is {reason!r}; it must be one of {', '.join(SkipReason.values)}")
+    with transaction.atomic():
+        comparison = waiting.find_comparison(token, waiting.hold_annotator(annotator))
+        if comparison.skipped_at is not None:
+            return
+        _check_open(comparison)
+        if comparison.answered_at is not None:
+            raise errors.VoteRefused(_("You have judged this pair already; undo takes that back."))
+        _skip(comparison, reason)
+
+
+def report_completion(
+    *, token: uuid.UUID, annotator: Annotator, side: str, text: str = ""
+) -> Report:
+    """Hide a completion from everybody until an admin has looked; a repetition changes nothing.
+
+    The comparison is taken from the annotator too, unless they have judged it.
+
+    Raises:
+        ComparisonUnknown: no such comparison was drawn for this annotator.
+        ValueError: `side` is neither left nor right.
+    """
+    if side not in Side.values:
+        raise ValueError(f"side is {side!r}; it must be one of {', '.join(Side.values)}")
+    with transaction.atomic():
+        comparison = waiting.find_comparison(token, waiting.hold_annotator(annotator))
+        is_a = side == comparison.side_a
+        report, _created = Report.objects.get_or_create(
+            comparison=comparison,
+            completion=comparison.completion_a if is_a else comparison.completion_b,
+            defaults={"text": text.strip()},
+        )
+        if comparison.answered_at is None and comparison.skipped_at is None:
+            _skip(comparison, SkipReason.BROKEN_TEXT)
+    return report
 
 
 def withdraw_vote(*, vote: Vote, by: User | None) -> Vote:
     """Take a vote back: it stays in the ledger, and no longer counts from here on."""
     with transaction.atomic():
-        vote = Vote.objects.select_for_update().select_related("comparison__round").get(pk=vote.pk)
-        if vote.withdrawn_number is not None:
-            return vote
-        ledger.hold_ledger(run_id=vote.comparison.round.run_id)
-        vote.withdrawn_number = ledger.next_number()
-        vote.withdrawn_at = timezone.now()
-        vote.withdrawn_by = by
-        vote.save(update_fields=["withdrawn_number", "withdrawn_at", "withdrawn_by"])
-        Comparison.objects.filter(pk=vote.comparison_id).update(answered_at=None)
+        waiting.hold_annotator(Annotator(pk=vote.comparison.annotator_id))
+        vote = Vote.objects.select_related("comparison__round").get(pk=vote.pk)
+        if vote.withdrawn_number is None:
+            ledger.hold_ledger(run_id=vote.comparison.round.run_id)
+            _take_back(Vote.objects.filter(pk=vote.pk), by_id=by.pk if by else None)
+            Comparison.objects.filter(pk=vote.comparison_id).update(answered_at=None)
+            vote.refresh_from_db()
     return vote
 
 
-def outcome_of(*, choice: str, side_a: str) -> str:
-    """Translate left and right on the screen into a and b."""
-    if choice in ("left", "right"):
-        return Vote.Outcome.A if choice == side_a else Vote.Outcome.B
-    return choice
+def withdraw_all(*, annotator: Annotator, by: User | None) -> int:
+    """Take back every vote that the annotator has standing in any run; give how many.
 
-
-def _draw_comparison(round_: Round, annotator: Annotator) -> Comparison:
-    """Draw a pair that the annotator has not seen, of the candidates that met least often."""
-    candidates = sorted(round_.candidates.values_list("id", flat=True))
-    exposures = _exposures(round_, candidates)
-    if round_.votes_wanted is not None and exposures.sum() // 2 >= round_.votes_wanted:
-        raise errors.VotesComplete(_("This round has all the votes that it wanted."))
-    for i, j in order_pairs(exposures=exposures, rng=np.random.default_rng()):
-        completion = _least_compared(round_, annotator, candidates[i], candidates[j])
-        if completion is not None:
-            return Comparison(
-                round=round_,
-                annotator=annotator,
-                prompt_id=completion.prompt_id,
-                candidate_a_id=candidates[i],
-                candidate_b_id=candidates[j],
-                completion_a_id=completion.pk,
-                completion_b_id=completion.rival_id,  # type: ignore[attr-defined]
-                side_a=random.choice(Comparison.Side.values),
-            )
-    if annotator.comparisons.filter(round=round_).exists():
-        raise errors.AllSeen(_("You have judged every pair of this round."))
-    raise errors.NothingToCompare(_("No two candidates have answered the same prompt yet."))
-
-
-def _exposures(round_: Round, candidates: list[int]) -> np.ndarray:
-    """Count the answered and leased comparisons of each pair of candidates: (n, n), symmetric."""
-    position = {candidate: index for index, candidate in enumerate(candidates)}
-    exposures = np.zeros((len(candidates), len(candidates)), dtype=np.int64)
-    counted = (
-        round_.comparisons.taken(timezone.now())
-        .values_list("candidate_a", "candidate_b")
-        .annotate(n=Count("id"))
-    )
-    for a, b, n in counted:
-        if a in position and b in position:
-            exposures[position[a], position[b]] = exposures[position[b], position[a]] = n
-    return exposures
-
-
-def _least_compared(
-    round_: Round, annotator: Annotator, candidate_a: int, candidate_b: int
-) -> Completion | None:
-    """Find completions of one prompt by a and b (as `rival_id`), new to the annotator.
-
-    The prompt on which these candidates met least often comes first, and of its samples those
-    that met least often.
+    Their comparisons do not come back to them, and neither do those that wait.
     """
-    taken = Comparison.objects.taken(timezone.now()).filter(
-        round=round_, candidate_a=candidate_a, candidate_b=candidate_b
-    )
-    on_prompt = taken.filter(prompt=OuterRef("prompt")).order_by().values("prompt")
-    of_pair = taken.filter(completion_a=OuterRef("pk"), completion_b=OuterRef("rival_id"))
-    seen = Comparison.objects.filter(
-        annotator=annotator, completion_a=OuterRef("pk"), completion_b=OuterRef("rival_id")
-    )
-    return (
-        Completion.objects.filter(candidate=candidate_a, prompt__in=round_.prompts())
-        .annotate(
-            rival=FilteredRelation(
-                "prompt__completions", condition=Q(prompt__completions__candidate=candidate_b)
-            ),
-            rival_id=F("rival__id"),
-        )
-        .filter(~Exists(seen), rival_id__isnull=False)
-        .order_by(
-            Coalesce(Subquery(on_prompt.annotate(n=Count("*")).values("n")), 0),
-            Coalesce(
-                Subquery(
-                    of_pair.order_by().values("completion_a").annotate(n=Count("*")).values("n")
-                ),
-                0,
-            ),
-            Random(),
-        )
-        .first()
+    with transaction.atomic():
+        annotator = waiting.hold_annotator(annotator)
+        comparisons = Comparison.objects.filter(annotator=annotator)
+        votes = Vote.objects.standing().filter(comparison__annotator=annotator)
+        for run_id in sorted(set(votes.values_list("comparison__round__run", flat=True))):
+            ledger.hold_ledger(run_id=run_id)
+        n_votes = _take_back(votes, by_id=by.pk if by else None)
+        comparisons.filter(skipped_at=None).update(answered_at=None, dropped_at=timezone.now())
+    return n_votes
+
+
+def _lease(
+    round_: Round,
+    annotator: Annotator,
+    *,
+    after: Comparison | None,
+    rng: np.random.Generator | None,
+) -> Comparison:
+    """Give the oldest comparison that waits, other than `after`, or draw one."""
+    if round_.run.state == SelectionRun.State.CLOSED:
+        raise errors.RunClosed(_("This run has ended. Thank you for your votes."))
+    if not round_.is_open:
+        raise errors.RoundClosed(_("This round takes no votes."))
+    with transaction.atomic():
+        annotator = waiting.hold_annotator(annotator)
+        rules = RatingRules.of(round_.run)
+        rules.run = round_.run  # `next_turn` then finds them there
+        line = waiting.list_waiting(round_, annotator, rules)
+        others = [comparison for comparison in line if comparison != after]
+        waiting.check_daily_limit(round_, annotator, rules, n_before=len(line) - len(others))
+        comparison = others[0] if others else None
+        if comparison is None:
+            comparison = drawing.draw_comparison(
+                round_=round_, annotator=annotator, rules=rules, rng=rng or np.random.default_rng()
+            )
+        waiting.keep_lease(comparison, is_shown=after is None)
+    return comparison
+
+
+def _check_open(comparison: Comparison) -> RatingRules:
+    """Refuse an answer to a round that has closed; else give the run's rules."""
+    if comparison.round.closed_at is not None:
+        raise errors.RoundClosed(_("This round has closed, so the vote was not taken."))
+    return turns.rules_of(comparison.round.run)
+
+
+def _skip(comparison: Comparison, reason: str) -> None:
+    comparison.skipped_at = timezone.now()
+    comparison.skip_reason = reason
+    comparison.save(update_fields=["skipped_at", "skip_reason"])
+    waiting.show_next(comparison)
+
+
+def _take_back(votes: VoteQuerySet, *, by_id: int | None) -> int:
+    """Write that votes were withdrawn; the caller holds the ledger."""
+    return votes.update(
+        withdrawn_number=ledger.NEXT_NUMBER, withdrawn_at=timezone.now(), withdrawn_by=by_id
     )

@@ -9,8 +9,18 @@ from annotate import models
 from annotate.models import (
     Comparison,
     Completion,
+    Consent,
+    ConsentText,
+    Exclusion,
+    GoldPair,
+    Invitation,
+    Participation,
+    PassageMark,
     PreferenceDataset,
     Ranking,
+    RatingRules,
+    ReasonTag,
+    Report,
     TrainingMetric,
     TrainingRun,
     User,
@@ -25,8 +35,16 @@ TABLES = [getattr(models, name) for name in models.__all__]
 WRITTEN_ONCE = [
     Comparison,
     Completion,
+    Consent,
+    Exclusion,
+    GoldPair,
+    Invitation,
+    Participation,
+    PassageMark,
     PreferenceDataset,
     Ranking,
+    RatingRules,
+    Report,
     TrainingMetric,
     TrainingRun,
     Vote,
@@ -37,9 +55,22 @@ WRITTEN_ONCE = [
 def everything() -> None:
     """Put a row into every table."""
     round_ = make.make_open_round()
-    cast_votes(round_, make.make_annotator(user=make.make_user()), 1)
-    make_ranking(round_.run)
-    make_training(round_.run, steps=1)
+    run = round_.run
+    annotator = make.make_annotator(user=make.make_user())
+    cast_votes(round_, annotator, 1)
+    make_ranking(run)
+    make_training(run, steps=1)
+    make.make_rules(run)
+    make.make_gold_pair(run)
+    make.make_participant(run, annotator)
+    Invitation.objects.create(run=run)
+    vote = Vote.objects.get()
+    PassageMark.objects.create(vote=vote, which="a", start=0, end=1, tag="unnatural")
+    comparison = vote.comparison
+    Report.objects.create(comparison=comparison, completion=comparison.completion_a)
+    Exclusion.objects.create(
+        run=run, annotator=annotator, reason="guesses", number=1, excluded_at=vote.created_at
+    )
 
 
 def address(table: type[Model], page: str, *args: object) -> str:
@@ -106,3 +137,29 @@ def test_admin_lists_take_no_query_for_each_row(table: type[Model]) -> None:
     other = make.make_open_round(n_prompts=4)
     cast_votes(other, make.make_annotator(), 4)
     assert count_queries(lambda: client.get(address(table, "changelist"))) == with_few
+
+
+def test_admin_adds_a_consent_text_as_the_next_version_and_changes_none(everything: None) -> None:
+    client = browser_as("admin")
+    newest = ConsentText.objects.first()
+    assert newest is not None
+    assert newest.text_ja in client.get(address(ConsentText, "add")).content.decode()
+    words = {"text_en": "Votes are kept.", "text_ja": "投票は保存されます。"}
+    assert client.post(address(ConsentText, "add"), words).status_code == 302
+    added = ConsentText.objects.first()
+    assert added is not None
+    assert (added.version, added.text_en) == (newest.version + 1, "Votes are kept.")
+    assert client.post(address(ConsentText, "change", newest.pk), words).status_code == 403
+    assert (
+        client.post(address(ConsentText, "delete", newest.pk), {"post": "yes"}).status_code == 403
+    )
+
+
+def test_admin_keeps_the_slug_of_a_reason_that_votes_may_name() -> None:
+    tag = ReasonTag.objects.get(slug="unsafe")
+    client = browser_as("admin")
+    sent = {"slug": "other", "label_en": "harmful", "label_ja": "有害", "position": "3"}
+    assert client.post(address(ReasonTag, "change", tag.pk), sent).status_code == 302
+    tag.refresh_from_db()
+    assert (tag.slug, tag.label_en) == ("unsafe", "harmful")
+    assert client.post(address(ReasonTag, "delete", tag.pk), {"post": "yes"}).status_code == 403

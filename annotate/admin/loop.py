@@ -1,13 +1,10 @@
-"""Django's admin for every table; what the loop has written once is shown and never edited."""
-
-from typing import Any
+"""The tables of the loop."""
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from annotate.admin.base import ReadOnlyAdmin
 from annotate.models import (
     Annotator,
     Candidate,
@@ -21,82 +18,15 @@ from annotate.models import (
     SelectionRun,
     TrainingMetric,
     TrainingRun,
-    User,
     Vote,
 )
-
-admin.site.site_header = "Kurabe"
-admin.site.site_title = "Kurabe"
-admin.site.index_title = _("Tables")
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Shows rows that services alone write."""
-
-    # Counting a ledger of millions for the footer of a list would be its slowest query.
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
-        """Refuse new rows."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse changes."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse removal."""
-        return False
-
-
-class RoleFlags:
-    """Keeps Django's own flags in step with the role, as the database demands."""
-
-    instance: User
-    cleaned_data: dict[str, Any]
-
-    def _post_clean(self) -> None:
-        is_admin = self.cleaned_data.get("role") == User.Role.ADMIN
-        self.instance.is_staff = self.instance.is_superuser = is_admin
-        super()._post_clean()  # type: ignore[misc]
-
-
-class AccountForm(RoleFlags, UserChangeForm):
-    """Changes an account."""
-
-
-class NewAccountForm(RoleFlags, AdminUserCreationForm):
-    """Makes an account."""
-
-
-@admin.register(User)
-class AccountAdmin(UserAdmin):
-    """Accounts; the role decides what each may do."""
-
-    form = AccountForm
-    add_form = NewAccountForm
-    list_display = ("username", "role", "email", "is_active", "last_login")
-    list_filter = ("role", "is_active")
-    fieldsets = (
-        (None, {"fields": ("username", "password")}),
-        (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
-        (_("Role"), {"fields": ("role", "is_active")}),
-        (_("Important dates"), {"fields": ("last_login", "date_joined")}),
-    )
-    add_fieldsets = (
-        (
-            None,
-            {"fields": ("username", "role", "usable_password", "password1", "password2")},
-        ),
-    )
-    filter_horizontal = ()
 
 
 @admin.register(Annotator)
 class AnnotatorAdmin(admin.ModelAdmin):
     """Who votes: people, LLM judges, simulations."""
 
-    list_display = ("name", "kind", "source", "pseudonym", "user", "created_at")
+    list_display = ("name", "kind", "source", "pseudonym", "user", "languages", "created_at")
     list_filter = ("kind", "source")
     list_select_related = ("user",)
     search_fields = ("name", "pseudonym", "user__username")
@@ -146,8 +76,12 @@ class CandidateAdmin(admin.ModelAdmin):
 class CompletionAdmin(ReadOnlyAdmin):
     """What candidates answered."""
 
-    list_display = ("id", "candidate", "prompt", "sample", "finish_reason", "created_at")
-    list_filter = ("candidate__run", "finish_reason")
+    list_display = (
+        "id", "candidate", "prompt", "sample", "finish_reason", "names_maker", "created_at",
+    )  # fmt: skip
+    list_filter = (
+        "candidate__run", "finish_reason", ("names_maker", admin.EmptyFieldListFilter),
+    )  # fmt: skip
     list_select_related = ("candidate", "prompt__prompt_set")
     search_fields = ("candidate__name", "prompt__key", "replies")
 
@@ -184,8 +118,11 @@ class RoundAdmin(admin.ModelAdmin):
 class ComparisonAdmin(ReadOnlyAdmin):
     """What was drawn for whom."""
 
-    list_display = ("token", "round", "annotator", "prompt", "side_a", "created_at", "answered_at")
-    list_filter = ("round__run", "annotator__kind", "side_a")
+    list_display = (
+        "token", "round", "annotator", "prompt", "purpose", "side_a", "created_at", "answered_at",
+        "skip_reason",
+    )  # fmt: skip
+    list_filter = ("round__run", "annotator__kind", "purpose", "side_a", "skip_reason")
     list_select_related = ("round__run", "annotator", "prompt__prompt_set")
     search_fields = ("=token", "annotator__name", "import_key")
 
@@ -200,12 +137,14 @@ class VoteAdmin(ReadOnlyAdmin):
         "annotator",
         "turn",
         "outcome",
+        "degree",
         "created_at",
         "withdrawn_at",
     )
     list_filter = (
         "comparison__round__run",
         "comparison__annotator__kind",
+        "comparison__purpose",
         "outcome",
         ("withdrawn_number", admin.EmptyFieldListFilter),
     )

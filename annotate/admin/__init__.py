@@ -1,0 +1,12 @@
+"""Django's admin for every table; what the loop has written once is shown and never edited."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from annotate.admin import accounts, loop, rating
+
+__all__ = ["accounts", "loop", "rating"]
+
+admin.site.site_header = "Kurabe"
+admin.site.site_title = "Kurabe"
+admin.site.index_title = _("Tables")

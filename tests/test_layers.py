@@ -28,13 +28,15 @@ MAY_IMPORT = {
     "annotate.tasks": {"annotate.services", "annotate.models"},
     "annotate.views": {
         "annotate.views", "annotate.services", "annotate.models", "annotate.forms",
+        "annotate.forms_admin",
         "annotate.permissions", "annotate.rendering",
     },
     "annotate.forms": {"annotate.services", "annotate.models"},
+    "annotate.forms_admin": {"annotate.services", "annotate.models", "annotate.templatetags"},
     "annotate.permissions": {"annotate.models"},
     "annotate.middleware": {"annotate.models"},
     "annotate.templatetags": {"annotate.models", "annotate.permissions", "annotate.rendering"},
-    "annotate.admin": {"annotate.models"},
+    "annotate.admin": {"annotate.admin", "annotate.models", "annotate.permissions"},
     "annotate.urls": {"annotate.views"},
     "annotate.management": {
         "annotate.management", "annotate.services", "annotate.models", *PURE, "annotate.demo",

@@ -6,12 +6,13 @@ from typing import Literal
 
 from django import template
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Count
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
-from annotate.models import Annotator, User
+from annotate.models import Annotator, Report, User
 from annotate.permissions import has_role
 from annotate.rendering import render_prose
 
@@ -32,6 +33,13 @@ def may(user: User | AnonymousUser | None, role: str) -> bool:
 def prose(text: str) -> SafeString:
     """Give the house's own Markdown as HTML."""
     return mark_safe(render_prose(text))
+
+
+@register.simple_tag
+def open_reports() -> int:
+    """Count the completions that an admin has to look at."""
+    waiting = Report.objects.filter(looked_at__isnull=True)
+    return waiting.aggregate(n=Count("completion", distinct=True))["n"]
 
 
 @register.filter

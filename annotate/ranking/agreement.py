@@ -10,7 +10,7 @@ import evalica
 import numpy as np
 import pandas as pd
 
-from annotate.ranking.arrays import FloatArray, IntArray, sum_at
+from annotate.ranking.arrays import BoolArray, FloatArray, IntArray, sum_at
 from annotate.ranking.votes import OUTCOMES
 
 _N_OUTCOMES = len(OUTCOMES)
@@ -137,31 +137,47 @@ def raw_of_kinds(kinds: IntArray, often: IntArray) -> FloatArray:
 
 
 def agreement_with_others(
-    *, unit: IntArray, annotator: IntArray, outcome: IntArray, n_annotators: int
+    *,
+    unit: IntArray,
+    annotator: IntArray,
+    outcome: IntArray,
+    is_counted: BoolArray,
+    n_annotators: int,
 ) -> FloatArray:
-    """Return (annotators,) the share of pairs of an own vote and another's that agree; or nan."""
+    """Return (annotators,) the share of pairs of an own vote and another's that agree; or nan.
+
+    Args:
+        is_counted: (votes,) whether others are compared with this vote; its own annotator is
+            compared with those of others all the same.
+    """
     first = first_votes(unit, annotator)
     _, place = np.unique(unit[first], return_inverse=True)
-    who, value = annotator[first], outcome[first]
+    who, value, counted = annotator[first], outcome[first], is_counted[first]
     n_units = int(place.max(initial=-1)) + 1
     cell = place * _N_OUTCOMES + value
-    alike = np.bincount(cell, minlength=n_units * _N_OUTCOMES)[cell] - 1
-    others = np.bincount(place, minlength=n_units)[place] - 1
+    alike = np.bincount(cell[counted], minlength=n_units * _N_OUTCOMES)[cell] - counted
+    others = np.bincount(place[counted], minlength=n_units)[place] - counted
     return _share(sum_at(who, alike, n_annotators), sum_at(who, others, n_annotators))
 
 
 def self_consistency(
     *, unit: IntArray, annotator: IntArray, outcome: IntArray, n_annotators: int
-) -> FloatArray:
-    """Return (annotators,) the share of pairs of own votes on one unit that agree; or nan."""
+) -> tuple[FloatArray, IntArray]:
+    """Return (annotators,) the share of pairs of own votes on one unit that agree, or nan.
+
+    Returns:
+        The shares, and (annotators,) how many such pairs there are.
+    """
     key = unit * (annotator.max(initial=0) + 1) + annotator
     own, place = np.unique(key, return_inverse=True)
     counts = np.bincount(place * _N_OUTCOMES + outcome, minlength=len(own) * _N_OUTCOMES)
     counts = counts.reshape(len(own), _N_OUTCOMES).astype(np.int64)
     votes = counts.sum(axis=1)
     who = own % (annotator.max(initial=0) + 1)
+    # Each pair is counted from both of its ends.
     agreeing = sum_at(who, _agreeing_pairs(counts), n_annotators)
-    return _share(agreeing, sum_at(who, votes * (votes - 1), n_annotators))
+    pairs = sum_at(who, votes * (votes - 1), n_annotators)
+    return _share(agreeing, pairs), (pairs // 2).astype(np.int64)
 
 
 def _agreeing_pairs(counts: IntArray) -> IntArray:

@@ -186,23 +186,35 @@ def test_interval_covers_the_truth() -> None:
 def test_agreement_with_others_by_hand() -> None:
     """Annotator 0 agrees with one of two on unit 0 and with none on 1; 3 meets nobody."""
     cast = [(0, 0, A), (0, 1, A), (0, 2, B), (1, 0, TIE), (1, 2, BAD), (2, 3, A)]
-    shares = agreement_with_others(**columns(cast), n_annotators=5)
+    all_of_them = np.ones(len(cast), dtype=np.bool_)
+    shares = agreement_with_others(**columns(cast), is_counted=all_of_them, n_annotators=5)
     assert shares.tolist()[:3] == pytest.approx([1 / 3, 1 / 2, 0])
     assert np.isnan(shares[3:]).all()
+
+
+def test_agreement_with_others_compares_nobody_with_votes_that_do_not_count() -> None:
+    """1 does not count: 0 agrees with none of one, and 1 itself still with one of two."""
+    cast = [(0, 0, A), (0, 1, A), (0, 2, B), (1, 1, B), (1, 3, B)]
+    counted = np.array([who != 1 for _unit, who, _outcome in cast])
+    shares = agreement_with_others(**columns(cast), is_counted=counted, n_annotators=4)
+    assert shares.tolist()[:3] == pytest.approx([0, 2 / 3, 0])
+    assert np.isnan(shares[3])
 
 
 def test_self_consistency_by_hand() -> None:
     """Annotator 0: a a b on one unit, one pair of three agrees; 1: tie tie; 2 never twice."""
     cast = [(0, 0, A), (0, 0, A), (0, 0, B), (1, 1, TIE), (1, 1, TIE), (0, 2, A), (1, 2, A)]
-    shares = self_consistency(**columns(cast), n_annotators=4)
+    shares, pairs = self_consistency(**columns(cast), n_annotators=4)
     assert shares.tolist()[:2] == pytest.approx([1 / 3, 1])
     assert np.isnan(shares[2:]).all()
+    assert pairs.tolist() == [3, 1, 0, 0]
 
 
 def test_shares_of_no_votes_are_unknown() -> None:
     nothing = columns([])
-    assert agreement_with_others(**nothing, n_annotators=0).shape == (0,)
-    assert self_consistency(**nothing, n_annotators=2).tolist() == pytest.approx(
-        [np.nan, np.nan], nan_ok=True
-    )
+    none = np.zeros(0, dtype=np.bool_)
+    assert agreement_with_others(**nothing, is_counted=none, n_annotators=0).shape == (0,)
+    shares, pairs = self_consistency(**nothing, n_annotators=2)
+    assert shares.tolist() == pytest.approx([np.nan, np.nan], nan_ok=True)
+    assert pairs.tolist() == [0, 0]
     assert measure([]).n_units == 0

@@ -8,8 +8,19 @@ import pytest
 from django.utils import timezone
 
 from annotate.formats import read_completions, read_votes
-from annotate.models import Annotator, Comparison, Completion, Round, SelectionRun, Vote
+from annotate.models import (
+    Annotator,
+    Candidate,
+    Comparison,
+    Completion,
+    GoldPair,
+    Report,
+    Round,
+    SelectionRun,
+    Vote,
+)
 from annotate.services import voting
+from annotate.services.exclusions import exclude, undo_exclusion
 from annotate.services.importing import import_completions, import_votes
 from annotate.services.quality import AnnotatorQuality, RunQuality, measure_quality
 from tests import factories as make
@@ -25,6 +36,10 @@ def cast(
     a, b = (each.completions.get(prompt=asked) for each in round_.candidates.order_by("id")[:2])
     comparison = make.make_comparison(a, b, round_=round_, annotator=annotator, **fields)
     return make.make_vote(comparison, outcome, turn=turn)
+
+
+def candidates_of(round_: Round) -> list[Candidate]:
+    return list(round_.candidates.order_by("id"))
 
 
 def measure(run: SelectionRun) -> RunQuality:
@@ -64,7 +79,10 @@ def test_quality_by_hand() -> None:
     assert (one.agreement, one.left_share) == pytest.approx((3 / 4, 1.0))
     assert row_of(quality, z).agreement == 1
     assert (row_of(quality, z).left_share, row_of(quality, z).left_share_low) == (None, None)
-    assert quality.gaps == {"self_consistency": "Nobody judged the same pair twice."}
+    assert quality.gaps == {
+        "self_consistency": "Nobody judged the same pair twice.",
+        "gold_accuracy": "Nobody was given a comparison with a known answer.",
+    }
 
 
 def test_quality_of_no_votes_is_empty() -> None:
@@ -84,7 +102,8 @@ def test_quality_of_one_annotator_says_what_is_missing() -> None:
     cast(round_, 0, x, "a")
     quality = measure(round_.run)
     assert set(quality.gaps) == {
-        "alpha", "raw_agreement", "left_share_se", "self_consistency", "reliability",
+        "alpha", "raw_agreement", "left_share_se", "self_consistency", "gold_accuracy",
+        "reliability",
     }  # fmt: skip
     (row,) = quality.annotators
     assert (row.agreement, row.self_consistency, row.reliability, row.reliability_se) == (None,) * 4
@@ -111,6 +130,7 @@ def test_quality_sees_who_judged_a_pair_twice() -> None:
     quality = measure(round_.run)
     assert row_of(quality, x).self_consistency == 1
     assert row_of(quality, y).self_consistency == 0
+    assert [row.self_consistency_pairs for row in quality.annotators] == [1, 1]
     assert "self_consistency" not in quality.gaps
     assert quality.agreement.n_votes == 2
 
@@ -179,6 +199,20 @@ def test_quality_measures_the_pace_of_reading() -> None:
     assert row_of(measure(round_.run), x).seconds_per_1000_characters == pytest.approx(55.0)
 
 
+def test_quality_measures_the_pace_from_when_a_comparison_was_shown() -> None:
+    """A comparison that was fetched ahead is drawn long before it stands on the page."""
+    round_, (x,) = make.make_open_round(n_prompts=0), people(1)
+    prompt = make.make_prompt(round_.run.prompt_sets.get())
+    a, b = (
+        make.make_completion(each, prompt, replies=["a" * 250]) for each in candidates_of(round_)
+    )
+    now = timezone.now()
+    comparison = make.make_comparison(a, b, round_=round_, annotator=x, shown_at=now)
+    Comparison.objects.filter(pk=comparison.pk).update(created_at=now - timedelta(hours=1))
+    make.make_vote(comparison, created_at=now + timedelta(seconds=10))
+    assert row_of(measure(round_.run), x).seconds_per_1000_characters == pytest.approx(20.0)
+
+
 def test_quality_of_empty_texts_has_no_pace() -> None:
     round_, (x,) = make.make_open_round(n_prompts=0), people(1)
     prompt = make.make_prompt(round_.run.prompt_sets.get())
@@ -192,6 +226,118 @@ def test_quality_is_the_same_each_time() -> None:
     for number in range(18):
         cast(round_, number % 6, annotators[number // 6], ["a", "b", "tie"][number % 5 % 3])
     assert measure(round_.run) == measure(round_.run)
+
+
+def repeat(vote: Vote, outcome: str) -> Vote:
+    """Let the annotator judge the same two again, with their sides swapped."""
+    earlier = vote.comparison
+    comparison = make.make_comparison(
+        earlier.completion_a, earlier.completion_b, round_=earlier.round,
+        annotator=earlier.annotator, purpose="repeat", repeats=earlier, side_a="right",
+    )  # fmt: skip
+    return make.make_vote(comparison, outcome)
+
+
+def answer_known(pair: GoldPair, round_: Round, annotator: Annotator, outcome: str) -> Vote:
+    comparison = make.make_comparison(
+        pair.completion_a, pair.completion_b, round_=round_, annotator=annotator,
+        purpose=pair.use, gold=pair,
+    )  # fmt: skip
+    return make.make_vote(comparison, outcome)
+
+
+def test_quality_measures_repeats_by_annotator_alone() -> None:
+    """Of three repeats x comes to the same twice; only the first votes count for the run."""
+    round_, (x, y) = make.make_open_round(), people(2)
+    for prompt, again in enumerate(["a", "a", "b"]):
+        repeat(cast(round_, prompt, x, "a"), again)
+        cast(round_, prompt, y, "a")
+    quality = measure(round_.run)
+    row = row_of(quality, x)
+    assert (row.self_consistency, row.self_consistency_pairs) == (pytest.approx(2 / 3), 3)
+    assert (quality.votes, row.votes, row.left_share) == (6, 3, 1)
+    assert quality.agreement.raw is not None
+    assert (quality.agreement.n_votes, quality.agreement.raw.value) == (6, 1)
+
+
+def test_quality_measures_known_answers_by_annotator_alone() -> None:
+    """x is right in 3 of 4, Wilson .301 to .954; practice is no test."""
+    round_, (x, y) = make.make_open_round(), people(2)
+    cast(round_, 0, x, "a")
+    cast(round_, 0, y, "b")
+    for outcome in ("a", "a", "a", "tie"):
+        answer_known(make.make_gold_pair(round_.run), round_, x, outcome)
+    answer_known(make.make_gold_pair(round_.run, use="practice"), round_, x, "b")
+    voting.withdraw_vote(
+        vote=answer_known(make.make_gold_pair(round_.run), round_, x, "b"), by=None
+    )
+    quality = measure(round_.run)
+    row = row_of(quality, x)
+    assert (row.gold_right, row.gold_answered, row.gold_accuracy) == (3, 4, 0.75)
+    assert (row.gold_accuracy_low, row.gold_accuracy_high) == pytest.approx(
+        (0.3006, 0.9544), abs=1e-4
+    )
+    assert row_of(quality, y).gold_accuracy is None
+    assert (quality.votes, row.votes, quality.agreement.n_votes) == (2, 1, 2)
+    assert row.self_consistency is None
+    assert "gold_accuracy" not in quality.gaps
+
+
+def test_quality_leaves_the_excluded_out_and_names_them() -> None:
+    round_, (x, y, z) = make.make_open_round(), people(3)
+    for who, outcomes in ((x, "aab"), (y, "aaa"), (z, "bbb")):
+        for prompt, outcome in enumerate(outcomes):
+            cast(round_, prompt, who, outcome, side_a="left")
+    before = measure(round_.run)
+    entry = exclude(run=round_.run, annotator=z, reason="always b")
+    without = measure(round_.run)
+    assert (before.votes, before.n_excluded, before.votes_excluded) == (9, 0, 0)
+    assert (without.votes, without.n_excluded, without.votes_excluded) == (6, 1, 3)
+    assert without.votes_by_kind == {"person": 6}
+    assert without.agreement.raw is not None
+    assert without.agreement.raw.value == pytest.approx(2 / 3)
+    assert (without.left.n_left, without.left.n_right) == (5, 1)
+    row = row_of(without, z)
+    assert (row.is_excluded, row.exclusion_reason, row.votes) == (True, "always b", 3)
+    assert (row.agreement, row.left_share) == (pytest.approx(1 / 6), 0)
+    assert (row.reliability, row.reliability_se) == (None, None)
+    assert row_of(without, x).agreement == pytest.approx(2 / 3)
+    assert not row_of(without, x).is_excluded
+    undo_exclusion(exclusion=entry, reason="back")
+    assert measure(round_.run) == before
+
+
+def test_quality_counts_skips_and_reports() -> None:
+    round_, (x, y) = make.make_open_round(), people(2)
+    vote = cast(round_, 0, x, "a")
+    a, b = vote.comparison.completion_a, vote.comparison.completion_b
+    for _time in range(2):
+        skipped = make.make_comparison(
+            a, b, round_=round_, annotator=y, skipped_at=timezone.now(),
+            skip_reason="cannot_judge",
+        )  # fmt: skip
+    Report.objects.create(comparison=skipped, completion=a)
+    quality = measure(round_.run)
+    assert [(row.name, row.votes, row.skips, row.reports) for row in quality.annotators] == [
+        (x.name, 1, 0, 0),
+        (y.name, 0, 2, 1),
+    ]
+    assert row_of(quality, y).reliability is None
+    (english,) = measure_quality(run=round_.run, by="language")
+    assert row_of(english, y).skips == 2
+
+
+def test_quality_counts_pairs_of_equal_texts() -> None:
+    """Equal but for white space: one pair on the first prompt, three on the second."""
+    round_ = make.make_open_round(n_candidates=3, n_prompts=0)
+    for texts in (["x y", "x\n y", "z"], ["q"] * 3, ["1", "2", "3"]):
+        prompt = make.make_prompt(round_.run.prompt_sets.get())
+        for candidate, text in zip(candidates_of(round_), texts, strict=True):
+            make.make_completion(candidate, prompt, replies=[text])
+    assert measure(round_.run).identical_pairs == 4
+    out = candidates_of(round_)[2]
+    round_.candidates.remove(out)
+    assert measure(round_.run).identical_pairs == 2
 
 
 @pytest.fixture
@@ -225,5 +371,7 @@ def test_quality_of_a_real_crowd(crowd: SelectionRun) -> None:
     assert 0.5 < raw.value < 0.56
     assert all(row.reliability is not None for row in quality.annotators)
     assert all(row.agreement is not None for row in quality.annotators)
-    assert set(quality.gaps) == {"self_consistency", "seconds_per_1000_characters"}
+    assert set(quality.gaps) == {
+        "self_consistency", "gold_accuracy", "seconds_per_1000_characters",
+    }  # fmt: skip
     assert Completion.objects.of_run(crowd).count() == 1133

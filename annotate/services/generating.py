@@ -19,6 +19,7 @@ from annotate.generation.sampling import Sampling
 from annotate.generation.seeds import completion_seed
 from annotate.models import Candidate, Completion, Prompt, Round
 from annotate.services import errors, rounds
+from annotate.services.blindness import named_maker
 from annotate.services.processes import ProcessFailed, run_module
 from annotate.services.queue import defer
 
@@ -162,4 +163,5 @@ def _completion(candidate: Candidate, wanted: Wanted, made: GeneratedCompletion)
         completion_tokens=made.completion_tokens,
         engine_version=f"{made.engine} {made.engine_version}",
         rendered_prompt_sha256=made.rendered_prompt_sha256,
+        names_maker=named_maker(replies=made.replies, candidate=candidate),
     )

@@ -41,3 +41,8 @@ class Command(KurabeCommand):
         self.stdout.write(f"prompts in set {prompt_set}: {counts.prompts}")
         self.stdout.write(f"candidates of run {run}: {counts.candidates}")
         self.stdout.write(f"completions of run {run}: {counts.completions}")
+        if counts.n_naming_makers:
+            self.stdout.write(
+                f"of the new ones, {counts.n_naming_makers} name their maker; the run's rating"
+                " rules say whether volunteers are shown those"
+            )

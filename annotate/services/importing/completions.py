@@ -10,6 +10,7 @@ from django.utils import timezone
 from annotate.formats import CandidateRow, CompletionRow, PromptRow
 from annotate.models import Candidate, Completion, Prompt, PromptSet, SelectionRun
 from annotate.services import errors, rounds
+from annotate.services.blindness import named_maker
 from annotate.services.importing.counts import Counts, batched, refuse
 from annotate.services.importing.prompts import add_prompts, lock_set
 from annotate.services.importing.tables import analyze, copy_rows
@@ -18,7 +19,7 @@ MAX_SAMPLE = 2**15 - 2  # a run stores how many samples there are, one more, in 
 
 _COLUMNS = ("candidate_id", "prompt_id", "sample", "replies", "finish_reason", "seed",
             "prompt_tokens", "completion_tokens", "engine_version", "rendered_prompt_sha256",
-            "created_at")  # fmt: skip
+            "names_maker", "created_at")  # fmt: skip
 _FACTS = ("model", "revision", "prompt_format", "sampling", "licence")
 
 Key = tuple[int, int, int]  # candidate, prompt, sample
@@ -31,6 +32,7 @@ class CompletionCounts:
     prompts: Counts = field(default_factory=Counts)
     candidates: Counts = field(default_factory=Counts)
     completions: Counts = field(default_factory=Counts)
+    n_naming_makers: int = 0  # of the new completions
 
 
 def import_completions(
@@ -103,9 +105,12 @@ class _Writer:
         for row, key in zip(rows, keys, strict=True):
             if key not in there:
                 there[key] = list(row.replies)
+                candidate = self._candidates[row.candidate.name]
+                names_maker = named_maker(replies=row.replies, candidate=candidate)
+                self._counts.n_naming_makers += bool(names_maker)
                 new.append(
                     (*key, list(row.replies), row.finish_reason, row.seed, row.prompt_tokens,
-                     row.completion_tokens, "", "", self._now)
+                     row.completion_tokens, "", "", names_maker, self._now)
                 )  # fmt: skip
             elif there[key] != list(row.replies):
                 refuse(

@@ -1,9 +1,11 @@
 """What a volunteer may see of a comparison: texts and a token, nothing that names a candidate."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import islice, zip_longest
+
+from django.utils.translation import gettext as _
 
 from annotate.models import Comparison, Completion
 from annotate.models.comparisons import Side
@@ -45,6 +47,7 @@ class Reply:
 class Exchange:
     """A turn of the user, None where only replies go on, and the answers: left, then right."""
 
+    number: int
     turn: str | None
     replies: tuple[Reply, Reply]
 
@@ -56,13 +59,17 @@ class Exchange:
 
 @dataclass(frozen=True)
 class BlindComparison:
-    """Two conversations side by side, as the rating page shows them."""
+    """Two conversations side by side, as the rating page shows them.
+
+    `turn` is the one that is to be judged, and the last of those shown; 0 is all of them.
+    """
 
     token: uuid.UUID
     language: str
     system: str
     exchanges: tuple[Exchange, ...]
     view: View
+    turn: int = 0
 
     @property
     def is_long(self) -> bool:
@@ -70,14 +77,18 @@ class BlindComparison:
         return any(exchange.is_long for exchange in self.exchanges)
 
 
-def blind(comparison: Comparison, *, view: View = View.RENDERED) -> BlindComparison:
-    """Put the completions on the sides where they were drawn, and leave out whose they are."""
+def blind(comparison: Comparison, *, view: View = View.RENDERED, turn: int = 0) -> BlindComparison:
+    """Put the completions on the sides where they were drawn, and leave out whose they are.
+
+    Of a conversation whose turns are judged apart, what comes after `turn` is left out as well.
+    """
     prompt = comparison.prompt
     left, right = comparison.completion_a, comparison.completion_b
     if comparison.side_a == Side.RIGHT:
         left, right = right, left
     n_turns = max(len(prompt.turns), len(left.replies), len(right.replies))
     columns = zip_longest(
+        range(1, n_turns + 1),
         prompt.turns,
         _replies(left, Side.LEFT, n_turns),
         _replies(right, Side.RIGHT, n_turns),
@@ -86,15 +97,19 @@ def blind(comparison: Comparison, *, view: View = View.RENDERED) -> BlindCompari
         token=comparison.token,
         language=prompt.language,
         system=show_plain(prompt.system),
-        exchanges=tuple(_exchange(*column, view=view) for column in columns),
+        exchanges=tuple(
+            _exchange(*column, view=view) for column in islice(columns, turn or n_turns)
+        ),
         view=view,
+        turn=turn,
     )
 
 
-def _exchange(turn: str | None, left: Reply, right: Reply, *, view: View) -> Exchange:
+def _exchange(number: int, turn: str | None, left: Reply, right: Reply, *, view: View) -> Exchange:
     """Show a turn as it was written, and its two answers as the reader likes to see them."""
     shown = show_replies(left.text, right.text, view=view)
     return Exchange(
+        number,
         None if turn is None else show_plain(turn),
         (replace(left, html=shown[0], view=view), replace(right, html=shown[1], view=view)),
     )
@@ -120,6 +135,24 @@ def draw_marks(shown: BlindComparison, passages: Passages) -> BlindComparison:
             ),
         )
         for number, exchange in enumerate(shown.exchanges, start=1)
+    )
+    return replace(shown, exchanges=exchanges)
+
+
+def hide_replies(shown: BlindComparison, sides: Collection[str]) -> BlindComparison:
+    """Put words in the place of the replies of some sides."""
+    words = show_plain(_("This text is hidden until somebody has looked at it."))
+    exchanges = tuple(
+        replace(
+            exchange,
+            replies=tuple(
+                replace(reply, text=words, html=words, is_cut=False, view=View.PLAIN)
+                if reply.side in sides
+                else reply
+                for reply in exchange.replies
+            ),
+        )
+        for exchange in shown.exchanges
     )
     return replace(shown, exchanges=exchanges)
 

@@ -1,118 +1,169 @@
 // The rating page works without this file. It adds keys, a guard against votes that nobody meant,
-// and a calm arrival at the next comparison.
+// the next pair at once, and votes that outlast a lost connection.
 "use strict";
 
-// A comparison that has just appeared takes no vote for this long: the second half of a double
-// click, or a key struck twice, was meant for the one before.
-const SETTLE_MS = 400;
-let shownAt = performance.now();
+(() => {
+  // A comparison that has just appeared takes no vote for this long: the second half of a double
+  // click, or a key struck twice, was meant for the one before.
+  const SETTLE_MS = 400;
+  const FIELDS = "input:not([type=hidden], [type=checkbox]), textarea, select, [contenteditable]";
 
-const form = () => document.querySelector("form[data-comparison]");
-const notSaved = () => document.getElementById("not-saved");
-const box = (name) => document.getElementById(name);
+  function isForTheSite(event) {
+    // Arrows scroll a wide table, and an answer that scrolls by itself.
+    const scrolls = event.key.startsWith("Arrow") ? ", .text, .wide" : "";
+    const isTyping = event.target.closest?.(FIELDS + scrolls);
+    // 229 is what a key is called that an input method has taken, whatever was struck.
+    const isComposed = event.isComposing || event.keyCode === 229;
+    const hasModifier = event.ctrlKey || event.altKey || event.metaKey;
+    // With Shift and an arrow one selects on, where something is selected.
+    const isSelecting = event.shiftKey && !getSelection().isCollapsed;
+    return !(
+      isComposed || isTyping || isSelecting || hasModifier || event.repeat || event.defaultPrevented
+    );
+  }
 
-function isForTheSite(event) {
-  const field = "input:not([type=hidden], [type=checkbox]), textarea, select, [contenteditable]";
-  // Arrows scroll a wide table, and an answer that scrolls by itself.
-  const scrolls = event.key.startsWith("Arrow") ? ", .text, .wide" : "";
-  const isTyping = event.target.closest?.(field + scrolls);
-  const hasModifier = event.ctrlKey || event.altKey || event.metaKey || event.shiftKey;
-  return !(event.isComposing || event.repeat || event.defaultPrevented || hasModifier || isTyping);
-}
+  // On some keyboards the digits stand above, and need Shift.
+  function nameOf(event) {
+    const hasShift = event.shiftKey && !/^\d$/.test(event.key);
+    return (hasShift ? "Shift+" : "") + event.key;
+  }
 
-document.addEventListener("keydown", (event) => {
-  if (!form() || !isForTheSite(event)) return;
-  const button = form().querySelector(`[aria-keyshortcuts~="${CSS.escape(event.key)}"]`);
-  if (!button) return;
-  event.preventDefault();
-  // Not requestSubmit: htmx learns from the click which button it was.
-  button.click();
-});
-
-document.addEventListener(
-  "submit",
-  (event) => {
-    if (event.target !== form() || performance.now() - shownAt >= SETTLE_MS) return;
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.isComposing) closeMenus();
+    if (!isForTheSite(event)) return;
+    const name = CSS.escape(nameOf(event));
+    const control = stage.section().querySelector(`[aria-keyshortcuts~="${name}"]`);
+    if (!control) return;
     event.preventDefault();
-    event.stopImmediatePropagation();
-  },
-  true,
-);
-
-document.addEventListener("htmx:beforeRequest", () => {
-  notSaved().hidden = true;
-});
-
-// A whole page (sign in, an error of the server) is no comparison: stay, and say that it failed.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (!/^\s*<!doctype/i.test(event.detail.serverResponse)) return;
-  event.detail.shouldSwap = false;
-  notSaved().hidden = false;
-});
-
-for (const failure of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(failure, () => {
-    notSaved().hidden = false;
+    control.click();
+    const menu = control.closest("details");
+    if (menu?.open) menu.querySelector(".panel button").focus();
   });
-}
 
-// What the reader has set stays as it was: over another view of the same pair all of it, and the
-// place on the page; over the next pair, whether both sides scroll together.
-const kept = { whole: false, inStep: false, scrollY: 0 };
-const wide = matchMedia("(min-width: 48.01rem)");
+  function closeMenus(except) {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (menu.contains(except)) continue;
+      if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+      menu.open = false;
+    }
+  }
+  document.addEventListener("click", (event) => closeMenus(event.target));
 
-function offerScrollingInStep() {
-  const label = box("in-step-label");
-  if (!label) return;
-  label.hidden = !wide.matches;
-  box("in-step").checked = kept.inStep && wide.matches;
-}
-wide.addEventListener("change", offerScrollingInStep);
-offerScrollingInStep();
+  document.addEventListener(
+    "submit",
+    (event) => {
+      if (event.target === stage.form()) {
+        event.preventDefault();
+        vote(event.target, event.submitter);
+      } else if (stage.shownForMs() < SETTLE_MS && stage.section().contains(event.target)) {
+        event.preventDefault();
+        event.stopImmediatePropagation();
+      }
+    },
+    true,
+  );
 
-document.addEventListener("change", (event) => {
-  if (event.target.id === "whole") kept.whole = event.target.checked;
-  if (event.target.id === "in-step") kept.inStep = event.target.checked;
-});
-
-// Scroll events do not bubble, but they can be caught on their way down.
-let led = null;
-document.addEventListener(
-  "scroll",
-  (event) => {
-    const text = event.target;
-    if (!box("in-step")?.checked || !text.matches?.(".is-long .text")) return;
-    if (led === text) {
-      led = null; // this one was moved below, and moves nothing itself
+  function vote(form, button) {
+    if (stage.isJudged() || stage.shownForMs() < SETTLE_MS) return;
+    if (stage.shownForMs() < Number(form.dataset.readingMs ?? 0)) {
+      stage.say("early");
       return;
     }
-    for (const other of text.closest(".replies").querySelectorAll(".text")) {
-      if (other === text) continue;
-      const share = text.scrollTop / Math.max(1, text.scrollHeight - text.clientHeight);
-      const place = Math.round(share * (other.scrollHeight - other.clientHeight));
-      if (Math.abs(other.scrollTop - place) < 1) continue;
-      led = other;
-      other.scrollTop = place;
-    }
-  },
-  true,
-);
-
-document.addEventListener("htmx:beforeSwap", () => {
-  kept.scrollY = window.scrollY;
-});
-
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (!document.getElementById("stage")) return;
-  offerScrollingInStep();
-  if (event.detail.requestConfig?.verb === "get") {
-    if (box("whole")) box("whole").checked = kept.whole;
-    window.scrollTo({ top: kept.scrollY, behavior: "instant" });
-    document.querySelector(".views [aria-current]")?.focus({ preventScroll: true });
-    return;
+    const fields = new FormData(form, button);
+    fields.delete("csrfmiddlewaretoken"); // the page's own may be another by then
+    voteQueue.add({
+      step: stage.step(),
+      address: location.pathname,
+      body: new URLSearchParams(fields).toString(),
+      at: Date.now(),
+    });
+    stage.advance();
+    voteQueue.flush();
   }
-  kept.whole = false;
-  shownAt = performance.now();
-  window.scrollTo({ top: 0, behavior: "instant" });
-  document.querySelector("#stage h1").focus({ preventScroll: true });
-});
+
+  document.addEventListener("votes:answer", ({ detail }) => {
+    if (detail.isHere) stage.take(detail.fragment);
+    if (detail.outcome === "refused" && !document.querySelector(".notices .note"))
+      stage.say("refused");
+    stage.loadAhead();
+  });
+  document.addEventListener("votes:put-off", () => {
+    stage.wait();
+    stage.say(voteQueue.isUnkept() ? "not-kept" : "kept");
+  });
+
+  let wasFailing = false;
+  document.addEventListener("votes:changed", () => {
+    const n = voteQueue.list().length;
+    const unsaved = document.getElementById("unsaved");
+    unsaved.hidden = !(n && voteQueue.isFailing());
+    unsaved.querySelector("b").textContent = n;
+    if (wasFailing && n === 0) queueMicrotask(() => stage.say("saved"));
+    wasFailing = n > 0 && (wasFailing || voteQueue.isFailing());
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#unsaved button, [data-retry]")) voteQueue.flush();
+  });
+
+  // Undo, skip, report and another view are about what the site has: votes go first.
+  document.addEventListener("htmx:confirm", (event) => {
+    if (!voteQueue.list().length) return;
+    event.preventDefault();
+    voteQueue.flush().then((isEmpty) => {
+      if (isEmpty && event.target.isConnected) event.detail.issueRequest(true);
+      else if (!isEmpty) stage.say("unsaved-first");
+    });
+  });
+
+  // Over another view of the same pair all stays as the reader has set it.
+  let kept = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    // A whole page (sign in, an error of the server) is no comparison: stay, and say so.
+    if (/^\s*<!doctype/i.test(event.detail.serverResponse)) {
+      event.detail.shouldSwap = false;
+      stage.say("failed");
+      return;
+    }
+    const form = stage.form();
+    kept = form && {
+      step: stage.step(),
+      fields: new FormData(form),
+      marks: [...form.querySelectorAll("input[name=mark]")],
+      isWhole: document.getElementById("whole")?.checked,
+      top: scrollY,
+    };
+  });
+
+  document.addEventListener("htmx:afterSwap", () => {
+    const isSame = Boolean(kept) && kept.step === stage.step();
+    stage.renew({ isSame });
+    if (isSame) restore();
+    kept = null;
+  });
+
+  function restore() {
+    const form = stage.form();
+    form.append(...kept.marks);
+    for (const field of form.elements) {
+      if (field.type === "checkbox")
+        field.checked = kept.fields.getAll(field.name).includes(field.value);
+      else if (field.name === "comment") field.value = kept.fields.get("comment");
+    }
+    const whole = document.getElementById("whole");
+    if (whole) whole.checked = kept.isWhole;
+    scrollTo({ top: kept.top, behavior: "instant" });
+    document.querySelector(".views [aria-current]")?.focus({ preventScroll: true });
+  }
+
+  for (const failure of ["htmx:sendError", "htmx:timeout"])
+    document.addEventListener(failure, () => stage.say("failed"));
+
+  // Back to a page that the browser has kept: its pair may have been judged since.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+
+  if (voteQueue.has(stage.step())) stage.markJudged();
+  voteQueue.flush();
+  stage.loadAhead();
+})();

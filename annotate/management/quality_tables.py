@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from annotate.management.tables import name_votes
+from annotate.management.tables import name_excluded, name_votes
 from annotate.ranking.agreement import Interval
 from annotate.services.quality import AnnotatorQuality, RunQuality
 
@@ -21,6 +21,7 @@ NAMES = {
     "left_share_se": "error of the left share",
     "agreement": "agreement",
     "self_consistency": "self",
+    "gold_accuracy": "known",
     "seconds_per_1000_characters": "s/1000",
     "reliability": "reliability",
 }
@@ -31,9 +32,10 @@ ABOUT_RUN = {
 }
 ABOUT_ANNOTATORS = {
     "agreement": "share of pairs of an own vote and another's, on the same completions, that agree",
-    "self_consistency": "the same for two own votes on the same completions",
+    "self_consistency": "the same for two own votes on the same completions; of: such pairs",
+    "gold_accuracy": "share of known answers that were found, with Wilson's 95 % interval",
     "left_share": "votes for the left among votes for a side, with Wilson's 95 % interval",
-    "seconds_per_1000_characters": "median seconds from draw to vote per 1,000 characters read",
+    "seconds_per_1000_characters": "median seconds from showing to vote per 1,000 characters read",
     "reliability": "how sharply votes follow the common strengths: 1 is typical, 0 is guessing",
 }
 
@@ -42,11 +44,16 @@ def quality_tables(quality: RunQuality, *, by: str | None) -> Iterator[Renderabl
     """Lay out the run, its annotators, what each number is, and why one is missing."""
     slice_ = "" if by is None else f", {by} {quality.value or NONE}"
     votes = name_votes(quality.votes, quality.votes_by_kind)
-    yield _run_table(f"{quality.run}{slice_}: {votes}", quality)
+    excluded = name_excluded(quality.n_excluded)
+    yield _run_table(f"{quality.run}{slice_}: {votes}{excluded}", quality)
     yield from _explain(ABOUT_RUN)
+    if quality.identical_pairs:
+        yield Text(f"{quality.identical_pairs} pairs are recorded as identical, and never shown")
     if quality.annotators:
         yield _annotator_table(quality.annotators)
+        yield _conduct_table(quality.annotators)
         yield from _explain(ABOUT_ANNOTATORS)
+        yield from _exclusions(quality.annotators)
     for field, reason in quality.gaps.items():
         yield Text(f"no {NAMES[field]}: {reason}")
     yield Text("")
@@ -70,7 +77,7 @@ def _run_table(title: str, quality: RunQuality) -> Table:
 
 
 def _annotator_table(annotators: Sequence[AnnotatorQuality]) -> Table:
-    numbers = ("votes", "agreement", "self", "left share", "95 %", "s/1000", "reliability", "error")
+    numbers = ("votes", "agreement", "left share", "95 %", "reliability", "error")
     headings = {"annotator": "left", "kind": "left"} | dict.fromkeys(numbers, "right")
     table = _table("Annotators", headings)
     for row in annotators:
@@ -79,14 +86,37 @@ def _annotator_table(annotators: Sequence[AnnotatorQuality]) -> Table:
             row.kind,
             str(row.votes),
             _number(row.agreement),
-            _number(row.self_consistency),
             _number(row.left_share),
             _span(row.left_share_low, row.left_share_high),
-            _number(row.seconds_per_1000_characters, 1),
             _number(row.reliability),
             _number(row.reliability_se),
         )
     return table
+
+
+def _conduct_table(annotators: Sequence[AnnotatorQuality]) -> Table:
+    numbers = ("self", "of", "known", "right", "95 %", "s/1000", "skips", "reports")
+    table = _table("Care", {"annotator": "left"} | dict.fromkeys(numbers, "right"))
+    for row in annotators:
+        table.add_row(
+            Text(row.name),
+            _number(row.self_consistency),
+            str(row.self_consistency_pairs),
+            _number(row.gold_accuracy),
+            f"{row.gold_right} of {row.gold_answered}",
+            _span(row.gold_accuracy_low, row.gold_accuracy_high),
+            _number(row.seconds_per_1000_characters, 1),
+            str(row.skips),
+            str(row.reports),
+        )
+    return table
+
+
+def _exclusions(annotators: Sequence[AnnotatorQuality]) -> Iterator[RenderableType]:
+    for row in annotators:
+        if row.is_excluded:
+            reason = " ".join(row.exclusion_reason.split())
+            yield Text(f"excluded: {row.name}, whose votes count nowhere above: {reason}")
 
 
 def _table(title: str, headings: Mapping[str, str]) -> Table:

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from annotate.models import Annotator, User
 from annotate.services import errors
 
+BOARD_NAME_LENGTH = Annotator._meta.get_field("board_name").max_length or 0
+
 
 def annotator_of(*, user: User) -> Annotator:
     """Give the annotator who votes under this account; the first call makes it."""
@@ -48,10 +50,10 @@ def join_board(*, annotator: Annotator, name: str) -> None:
         NameRefused: the name is empty, too long, or somebody else's.
     """
     name = " ".join(name.split())
-    longest = Annotator._meta.get_field("board_name").max_length or 0
-    if not 0 < len(name) <= longest:
+    if not 0 < len(name) <= BOARD_NAME_LENGTH:
         raise errors.NameRefused(
-            _("A name on the board has 1 to %(longest)d characters.") % {"longest": longest}
+            _("A name on the board has 1 to %(longest)d characters.")
+            % {"longest": BOARD_NAME_LENGTH}
         )
     annotator.board_name = name
     try:

@@ -3,17 +3,23 @@
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import get_language_info
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-from annotate.models import SelectionRun
+from annotate.models import Prompt, Round, SelectionRun
 
 
 def languages_of(run: SelectionRun) -> list[tuple[str, str]]:
     """Give tags and own names of the languages of a run's prompts, and of the site's pages."""
-    asked = run.prompts().order_by().values_list("language", flat=True).distinct()
-    return name_languages([*(tag for tag, _name in settings.LANGUAGES), *asked])
+    return name_languages([*_of_pages(), *_of_prompts(run.prompts())])
+
+
+def languages_asked() -> list[str]:
+    """Give the tags of the languages that open runs ask for, and of the site's pages."""
+    open_runs = Round.objects.open().values("run")
+    return [*_of_pages(), *_of_prompts(Prompt.objects.filter(prompt_set__runs__in=open_runs))]
 
 
 def name_languages(tags: Iterable[str]) -> list[tuple[str, str]]:
@@ -31,6 +37,14 @@ def preferred_languages(request: HttpRequest) -> list[str]:
 def primary_subtag(tag: str) -> str:
     """Give the language alone, without script and region."""
     return tag.split("-")[0].lower()
+
+
+def _of_pages() -> list[str]:
+    return [tag for tag, _name in settings.LANGUAGES]
+
+
+def _of_prompts(prompts: QuerySet[Prompt]) -> list[str]:
+    return sorted(prompts.order_by().values_list("language", flat=True).distinct())
 
 
 def _own_name(tag: str) -> str:

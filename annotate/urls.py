@@ -58,6 +58,16 @@ urlpatterns = [
     path("runs/", runs.runs, name="runs"),
     path("runs/<slug:slug>/", runs.run, name="run"),
     path("runs/<slug:slug>/quality/", quality.quality, name="quality"),
+    path(
+        "runs/<slug:slug>/quality/exclude/<int:annotator>/",
+        quality.exclude_annotator,
+        name="exclude",
+    ),
+    path(
+        "runs/<slug:slug>/quality/exclusions/<int:pk>/undo/",
+        quality.undo_exclusion,
+        name="undo_exclusion",
+    ),
     path("runs/<slug:slug>/rating/", run_rating.run_rating, name="run_rating"),
     path("runs/<slug:slug>/rankings/<int:pk>/", rankings.ranking, name="ranking"),
     path("datasets/<int:pk>/", datasets.dataset, name="dataset"),

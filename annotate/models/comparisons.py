@@ -102,6 +102,10 @@ class ComparisonQuerySet(models.QuerySet["Comparison"]):
             answered_at__isnull=True, skipped_at__isnull=True, dropped_at__isnull=True
         )
 
+    def judged(self) -> "ComparisonQuerySet":
+        """Keep those with a vote, to the last turn; practice is none."""
+        return self.filter(answered_at__isnull=False).exclude(purpose=Purpose.PRACTICE)
+
     def taken(self, now: datetime) -> "ComparisonQuerySet":
         """Keep those that are answered, or leased to somebody who may still answer."""
         is_leased = models.Q(

@@ -1,7 +1,7 @@
 """What a volunteer may see of a comparison: texts and a token, nothing that names a candidate."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
@@ -127,34 +127,32 @@ def _replies(completion: Completion, side: Side, n_turns: int) -> list[Reply]:
 
 def draw_marks(shown: BlindComparison, passages: Passages) -> BlindComparison:
     """Draw marked passages of the stored replies, whatever view they are shown in."""
-    exchanges = tuple(
-        replace(
-            exchange,
-            replies=tuple(
-                _draw(reply, passages.get((reply.side, number), ())) for reply in exchange.replies
-            ),
-        )
-        for number, exchange in enumerate(shown.exchanges, start=1)
+    return _change_replies(
+        shown, lambda reply, turn: _draw(reply, passages.get((reply.side, turn), ()))
     )
-    return replace(shown, exchanges=exchanges)
 
 
 def hide_replies(shown: BlindComparison, sides: Collection[str]) -> BlindComparison:
     """Put words in the place of the replies of some sides."""
     words = show_plain(_("This text is hidden until somebody has looked at it."))
-    exchanges = tuple(
-        replace(
-            exchange,
-            replies=tuple(
-                replace(reply, text=words, html=words, is_cut=False, view=View.PLAIN)
-                if reply.side in sides
-                else reply
-                for reply in exchange.replies
-            ),
-        )
-        for exchange in shown.exchanges
-    )
-    return replace(shown, exchanges=exchanges)
+
+    def hide(reply: Reply, turn: int) -> Reply:
+        if reply.side not in sides:
+            return reply
+        return replace(reply, text=words, html=words, is_cut=False, view=View.PLAIN)
+
+    return _change_replies(shown, hide)
+
+
+def _change_replies(
+    shown: BlindComparison, change: Callable[[Reply, int], Reply]
+) -> BlindComparison:
+    """Change every reply; `change` is given the number of its turn, from 1."""
+    exchanges = []
+    for turn, exchange in enumerate(shown.exchanges, start=1):
+        left, right = exchange.replies
+        exchanges.append(replace(exchange, replies=(change(left, turn), change(right, turn))))
+    return replace(shown, exchanges=tuple(exchanges))
 
 
 def _draw(reply: Reply, passages: Sequence[Passage]) -> Reply:

@@ -1,13 +1,12 @@
 """The numbers that pages show, each read in a fixed number of queries."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.utils import timezone
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Exists, Func, IntegerField, OuterRef, QuerySet, Subquery
 
 from annotate.models import (
     Annotator,
@@ -21,16 +20,9 @@ from annotate.models import (
     Vote,
 )
 
+FINISHED = (SelectionRun.State.DECIDED, SelectionRun.State.CLOSED)
 KindCounts = Mapping[str, int]
 """Kind of annotator → votes."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How many comparisons an annotator has judged."""
-
-    today: int
-    total: int
 
 
 @dataclass(frozen=True)
@@ -43,10 +35,11 @@ class RunRow:
 
 @dataclass(frozen=True)
 class RoundRow:
-    """A round, with its votes."""
+    """A round, with its votes, and the pairs of equal texts that it never shows."""
 
     round: Round
     kinds: KindCounts
+    n_identical: int
 
 
 @dataclass(frozen=True)
@@ -57,22 +50,24 @@ class CandidateRow:
     n_expected: int
 
 
-def progress_of(annotator: Annotator) -> Progress:
-    """Count an annotator's votes that stand."""
-    is_today = Q(answered_at__gte=_midnight())
-    counts = annotator.comparisons.aggregate(
-        today=Count("answered_at", filter=is_today), total=Count("answered_at")
-    )
-    return Progress(**counts)
-
-
 def list_open_runs(annotator: Annotator) -> QuerySet[SelectionRun]:
     """Find the runs that take votes, each with the annotator's `own_votes` in it."""
-    own = Comparison.objects.filter(
-        annotator=annotator, round__run=OuterRef("pk"), answered_at__isnull=False
-    )
+    own = _judged_in_run(annotator)
     is_open = Exists(Round.objects.open().filter(run=OuterRef("pk")))
     return SelectionRun.objects.filter(is_open).annotate(own_votes=_count(own)).order_by("-id")
+
+
+def list_finished_runs(annotator: Annotator) -> QuerySet[SelectionRun]:
+    """Find the runs that are decided, each with the annotator's `own_votes`, if any, in it."""
+    is_open = Exists(Round.objects.open().filter(run=OuterRef("pk")))
+    finished = SelectionRun.objects.filter(~is_open, state__in=FINISHED)
+    own_votes = _count(_judged_in_run(annotator))
+    return finished.annotate(own_votes=own_votes).filter(own_votes__gt=0).order_by("-id")
+
+
+def is_finished(run: SelectionRun) -> bool:
+    """Tell whether the run is decided or closed, and takes no votes: its models may be named."""
+    return run.state in FINISHED and not run.rounds.open().exists()
 
 
 def list_runs() -> list[RunRow]:
@@ -97,14 +92,23 @@ def list_rounds(run: SelectionRun) -> list[RoundRow]:
     """List a run's rounds in order, with their candidates."""
     kinds = _kinds_by(Vote.objects.of_run(run).counting(), "comparison__round")
     rounds = run.rounds.prefetch_related("candidates").order_by("number")
-    return [RoundRow(round_, kinds[round_.pk]) for round_ in rounds]
+    equal_texts = _list_equal_texts(run)
+    return [
+        RoundRow(round_, kinds[round_.pk], _count_identical(round_, equal_texts))
+        for round_ in rounds
+    ]
 
 
 def list_candidates(run: SelectionRun, rounds: list[RoundRow]) -> list[CandidateRow]:
-    """List a run's candidates with their parents and `n_completions`."""
-    made = _count(Completion.objects.filter(candidate=OuterRef("pk")))
+    """List a run's candidates with their parents, `n_completions` and `n_naming_makers`."""
+    completions = Completion.objects.filter(candidate=OuterRef("pk"))
+    made, naming = _count(completions), _count(completions.exclude(names_maker=""))
     n_expected = _expectation(run, rounds)
-    candidates = run.candidates.competing().annotate(n_completions=made).prefetch_related("parents")
+    candidates = (
+        run.candidates.competing()
+        .annotate(n_completions=made, n_naming_makers=naming)
+        .prefetch_related("parents")
+    )
     return [
         CandidateRow(candidate, n_expected(candidate)) for candidate in candidates.order_by("id")
     ]
@@ -138,6 +142,35 @@ def _expectation(run: SelectionRun, rounds: list[RoundRow]) -> Callable[[Candida
     return n_expected
 
 
+def _list_equal_texts(run: SelectionRun) -> list[tuple[bool, list[int]]]:
+    """List the texts that several candidates gave to one prompt: is it held out, who gave them."""
+    texts = Completion.objects.filter(candidate__run=run, prompt__in=run.prompts()).order_by()
+    groups = texts.values_list("prompt__is_held_out", "prompt", "text_digest").annotate(
+        givers=ArrayAgg("candidate"), n_candidates=Count("candidate", distinct=True)
+    )
+    return [
+        (is_held_out, givers) for is_held_out, _, _, givers, _ in groups.filter(n_candidates__gt=1)
+    ]
+
+
+def _count_identical(round_: Round, equal_texts: list[tuple[bool, list[int]]]) -> int:
+    """Count the pairs of equal texts by different candidates of the round, on its prompts."""
+    candidates = {candidate.pk for candidate in round_.candidates.all()}
+    wanted = {Round.Scope.HELD_OUT: {True}, Round.Scope.TRAINING: {False}}
+    n_pairs = 0
+    for is_held_out, givers in equal_texts:
+        if is_held_out in wanted.get(round_.prompt_scope, {True, False}):
+            each = Counter(giver for giver in givers if giver in candidates).values()
+            n_pairs += (sum(each) ** 2 - sum(n**2 for n in each)) // 2
+    return n_pairs
+
+
+def _judged_in_run(annotator: Annotator) -> QuerySet[Comparison]:
+    """Find what the annotator judged in the run of an outer query; practice is none of it."""
+    own = Comparison.objects.judged().filter(annotator=annotator)
+    return own.filter(round__run=OuterRef("pk"))
+
+
 def _kinds_by(votes: QuerySet[Vote], key: str) -> dict[int, dict[str, int]]:
     kinds: dict[int, dict[str, int]] = defaultdict(dict)
     rows = votes.order_by().values_list(key, "comparison__annotator__kind")
@@ -150,7 +183,3 @@ def _count(rows: QuerySet[Any]) -> Subquery:
     """Count rows in a subquery of their own, so that several counts do not multiply."""
     counted = rows.order_by().annotate(n=Func("pk", function="COUNT")).values("n")
     return Subquery(counted, output_field=IntegerField())
-
-
-def _midnight() -> datetime:
-    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)

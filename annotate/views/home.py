@@ -8,6 +8,7 @@ from annotate.models.people import Role
 from annotate.permissions import has_role
 from annotate.services import voting
 from annotate.views import counts
+from annotate.views.progress import progress_of
 
 
 @require_safe
@@ -18,7 +19,8 @@ def home(request: HttpRequest) -> HttpResponse:
     annotator = voting.annotator_of(user=request.user)
     context = {
         "annotator": annotator,
-        "progress": counts.progress_of(annotator),
+        "progress": progress_of(annotator),
+        "finished_runs": counts.list_finished_runs(annotator),
         "open_runs": counts.list_open_runs(annotator),
         "runs": counts.list_runs() if has_role(request.user, Role.RESEARCHER) else None,
     }

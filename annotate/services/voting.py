@@ -31,19 +31,6 @@ Mark = ballots.Mark
 outcome_of = ballots.outcome_of
 
 
-def annotator_of(*, user: User) -> Annotator:
-    """Give the annotator who votes under this account; the first visit makes it."""
-    annotator = Annotator.objects.filter(user=user).first()
-    if annotator is None:
-        name = user.get_username()
-        if Annotator.objects.filter(source="", name=name).exists():
-            name = f"{name} ({user.pk})"  # votes of an earlier account stand under the name
-        annotator, _created = Annotator.objects.get_or_create(
-            user=user, defaults={"kind": Annotator.Kind.PERSON, "name": name}
-        )
-    return annotator
-
-
 def lease_comparison(
     *, round_: Round, annotator: Annotator, rng: np.random.Generator | None = None
 ) -> Comparison:
@@ -333,18 +320,27 @@ def _lease(
         raise errors.RoundClosed(_("This round takes no votes."))
     with transaction.atomic():
         annotator = waiting.hold_annotator(annotator)
-        rules = RatingRules.of(round_.run)
-        rules.run = round_.run  # `next_turn` then finds them there
-        line = waiting.list_waiting(round_, annotator, rules)
-        others = [comparison for comparison in line if comparison != after]
+        found = _find_or_draw(round_, annotator, after, rng or np.random.default_rng())
+        if isinstance(found, Comparison):
+            waiting.keep_lease(found, is_shown=after is None)
+            return found
+    raise found  # outside, so that what was dropped on the way stays so
+
+
+def _find_or_draw(
+    round_: Round, annotator: Annotator, after: Comparison | None, rng: np.random.Generator
+) -> Comparison | errors.NothingLeft:
+    rules = RatingRules.of(round_.run)
+    rules.run = round_.run  # `next_turn` then finds them there
+    line = waiting.list_waiting(round_, annotator, rules)
+    others = [comparison for comparison in line if comparison != after]
+    try:
         waiting.check_daily_limit(round_, annotator, rules, n_before=len(line) - len(others))
-        comparison = others[0] if others else None
-        if comparison is None:
-            comparison = drawing.draw_comparison(
-                round_=round_, annotator=annotator, rules=rules, rng=rng or np.random.default_rng()
-            )
-        waiting.keep_lease(comparison, is_shown=after is None)
-    return comparison
+        if others:
+            return others[0]
+        return drawing.draw_comparison(round_=round_, annotator=annotator, rules=rules, rng=rng)
+    except errors.NothingLeft as nothing:
+        return nothing
 
 
 def _check_open(comparison: Comparison) -> RatingRules:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,7 +13,6 @@ from annotate.models import (
     ConsentText,
     Invitation,
     Participation,
-    RatingRules,
     SelectionRun,
     User,
 )
@@ -34,11 +34,12 @@ def next_step(
     *, run: SelectionRun, annotator: Annotator | None, is_signed_in: bool = False
 ) -> Step:
     """Tell what comes next for an annotator, or for a newcomer (None), in a run."""
+    let_in = runs_let_in(annotator=annotator, is_signed_in=is_signed_in)
+    if not SelectionRun.objects.filter(let_in, pk=run.pk).exists():
+        return Step.DOOR
     if annotator is not None and annotator.kind == Annotator.Kind.SIMULATED:
         return Step.RATE
     participation = participation_in(run=run, annotator=annotator)
-    if not _is_let_in(run, participation, is_signed_in or _has_account(annotator)):
-        return Step.DOOR
     if annotator is None or participation is None or needs_welcome(annotator, participation):
         return Step.WELCOME
     if participation.practised_at is None and has_practice(run=run):
@@ -145,13 +146,18 @@ def start(
     return annotator
 
 
-def _has_account(annotator: Annotator | None) -> bool:
-    return annotator is not None and annotator.user_id is not None
+def runs_let_in(*, annotator: Annotator | None, is_signed_in: bool = False) -> Q:
+    """Give what must hold for runs whose door is open to somebody.
 
-
-def _is_let_in(run: SelectionRun, participation: Participation | None, is_signed_in: bool) -> bool:
-    """Tell whether the run's door is open to somebody."""
-    door = RatingRules.of(run).door
-    if door == Door.INVITATION:
-        return participation is not None and participation.invitation_id is not None
-    return door == Door.OPEN or is_signed_in
+    A run without rules asks for an account. Revoking an invitation keeps newcomers out, and not
+    those whom it has let in.
+    """
+    if annotator is not None and annotator.kind == Annotator.Kind.SIMULATED:
+        return Q()
+    invited = Participation.objects.filter(
+        run=OuterRef("pk"), annotator=annotator, invitation__isnull=False
+    )
+    by_invitation = Q(stored_rules__door=Door.INVITATION) & Exists(invited)
+    if is_signed_in or (annotator is not None and annotator.user_id is not None):
+        return ~Q(stored_rules__door=Door.INVITATION) | by_invitation
+    return Q(stored_rules__door=Door.OPEN) | by_invitation

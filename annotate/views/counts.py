@@ -19,6 +19,7 @@ from annotate.models import (
     SelectionRun,
     Vote,
 )
+from annotate.services.arrival import runs_let_in
 
 FINISHED = (SelectionRun.State.DECIDED, SelectionRun.State.CLOSED)
 KindCounts = Mapping[str, int]
@@ -50,14 +51,18 @@ class CandidateRow:
     n_expected: int
 
 
-def list_open_runs(annotator: Annotator) -> QuerySet[SelectionRun]:
-    """Find the runs that take votes, each with the annotator's `own_votes` in it."""
+def list_open_runs(
+    annotator: Annotator | None, *, is_signed_in: bool = False
+) -> QuerySet[SelectionRun]:
+    """Find the runs that take votes of this annotator, each with their `own_votes` in it."""
     own = _judged_in_run(annotator)
     is_open = Exists(Round.objects.open().filter(run=OuterRef("pk")))
-    return SelectionRun.objects.filter(is_open).annotate(own_votes=_count(own)).order_by("-id")
+    let_in = runs_let_in(annotator=annotator, is_signed_in=is_signed_in)
+    runs = SelectionRun.objects.filter(is_open, let_in)
+    return runs.annotate(own_votes=_count(own)).order_by("-id")
 
 
-def list_finished_runs(annotator: Annotator) -> QuerySet[SelectionRun]:
+def list_finished_runs(annotator: Annotator | None) -> QuerySet[SelectionRun]:
     """Find the runs that are decided, each with the annotator's `own_votes`, if any, in it."""
     is_open = Exists(Round.objects.open().filter(run=OuterRef("pk")))
     finished = SelectionRun.objects.filter(~is_open, state__in=FINISHED)
@@ -165,7 +170,7 @@ def _count_identical(round_: Round, equal_texts: list[tuple[bool, list[int]]]) -
     return n_pairs
 
 
-def _judged_in_run(annotator: Annotator) -> QuerySet[Comparison]:
+def _judged_in_run(annotator: Annotator | None) -> QuerySet[Comparison]:
     """Find what the annotator judged in the run of an outer query; practice is none of it."""
     own = Comparison.objects.judged().filter(annotator=annotator)
     return own.filter(round__run=OuterRef("pk"))

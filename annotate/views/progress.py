@@ -26,7 +26,7 @@ class Progress:
     run_wanted: int | None = None
 
 
-def progress_of(annotator: Annotator, run: SelectionRun | None = None) -> Progress:
+def progress_of(annotator: Annotator | None, run: SelectionRun | None = None) -> Progress:
     """Count what an annotator judged, practice left out, and the run's way to its decision."""
     judged = Comparison.objects.judged().filter(annotator=annotator)
     by_day = dict(

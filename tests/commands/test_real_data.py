@@ -11,6 +11,7 @@ from django.db.models import Count
 
 from annotate.models import Candidate, Comparison, Completion, Prompt, SelectionRun, Vote
 from annotate.services import voting
+from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.commands.conftest import Run
 
@@ -38,7 +39,7 @@ def test_shisa_grid_imports_into_one_run(real_data: Path, run: Run) -> None:
     assert run(*command).splitlines()[-1] == (
         "completions of run shisa7b: 0 new, 4608 there already"
     )
-    volunteer = voting.annotator_of(user=make.make_user())
+    volunteer = annotator_of(user=make.make_user())
     comparison = voting.lease_comparison(round_=grid.rounds.get(), annotator=volunteer)
     assert comparison.candidate_a != comparison.candidate_b
     vote = voting.record_vote(token=comparison.token, annotator=volunteer, choice="left")

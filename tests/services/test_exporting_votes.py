@@ -12,6 +12,7 @@ from annotate.formats import read_votes
 from annotate.models import Annotator, Candidate, Comparison, Completion, SelectionRun, Vote
 from annotate.ranking import RankingSettings
 from annotate.services import voting
+from annotate.services.annotators import annotator_of
 from annotate.services.exporting import export_votes
 from annotate.services.importing import Counts, import_completions, import_votes
 from annotate.services.rankings import store_rankings
@@ -74,7 +75,7 @@ def test_export_votes_writes_a_row_for_each_that_stands(tmp_path: Path) -> None:
 def test_export_votes_names_nobody(tmp_path: Path) -> None:
     round_ = make.make_open_round()
     user = make.make_user(username="hanako", email="hanako@example.org")
-    annotator = voting.annotator_of(user=user)
+    annotator = annotator_of(user=user)
     comparison = voting.lease_comparison(round_=round_, annotator=annotator)
     voting.record_vote(token=comparison.token, annotator=annotator, choice="left")
     export = export_votes(run=round_.run, out=tmp_path / "votes.jsonl")

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, PromptSet, SelectionRun, Vote
 from annotate.services import errors, rounds, voting
+from annotate.services.annotators import annotator_of
 from annotate.services.importing import Counts, import_completions, import_votes
 from annotate.services.importing.counts import BATCH_SIZE
 from tests import factories as make
@@ -152,7 +153,7 @@ def test_import_votes_keeps_nothing_of_many_batches() -> None:
 def test_import_votes_knows_annotators_by_run_and_kind() -> None:
     """One name in two runs, and an account of that name, are three annotators."""
     first, second = begin_run("r1"), begin_run("r2")
-    account = voting.annotator_of(user=make.make_user(username="ann"))
+    account = annotator_of(user=make.make_user(username="ann"))
     for run, kind in ((first, "judge"), (second, "simulated")):
         import_votes(rows=[vote_row(annotator_kind=kind)], run=run)
     kinds = Annotator.objects.order_by("id").values_list("source", "name", "kind")

@@ -10,28 +10,11 @@ from django.utils import timezone
 
 from annotate.models import Comparison, Completion, Round, Vote
 from annotate.services import errors, rounds, voting
+from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.services.threads import at_once
 
 pytestmark = pytest.mark.django_db
-
-
-def test_annotator_of_makes_one_annotator_for_an_account() -> None:
-    user = make.make_user()
-    annotator = voting.annotator_of(user=user)
-    assert annotator == voting.annotator_of(user=user)
-    assert (annotator.kind, annotator.name) == ("person", user.username)
-
-
-def test_annotator_of_keeps_apart_two_accounts_of_one_name() -> None:
-    """The first account is gone, its votes are not."""
-    first = make.make_user(username="hanako")
-    before = voting.annotator_of(user=first)
-    first.delete()
-    second = make.make_user(username="hanako")
-    after = voting.annotator_of(user=second)
-    assert (before.name, after.name) == ("hanako", f"hanako ({second.pk})")
-    assert after == voting.annotator_of(user=second)
 
 
 def test_lease_comparison_gives_the_open_one_again() -> None:
@@ -185,7 +168,7 @@ def test_record_vote_refuses_after_the_round_closed() -> None:
 
 def test_withdraw_vote_keeps_it_and_shows_the_pair_again() -> None:
     round_, user = make.make_open_round(), make.make_user()
-    annotator = voting.annotator_of(user=user)
+    annotator = annotator_of(user=user)
     comparison = voting.lease_comparison(round_=round_, annotator=annotator)
     vote = voting.record_vote(token=comparison.token, annotator=annotator, choice="tie")
     withdrawn = voting.withdraw_vote(vote=vote, by=user)

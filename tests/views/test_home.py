@@ -1,9 +1,11 @@
 """The home page: what there is to rate, and to researchers every run."""
 
 import pytest
+from django.test import Client
 
 from annotate.models import Annotator, Round, SelectionRun
-from annotate.services import rounds, voting
+from annotate.services import rounds
+from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.views.pages import browser_as, browser_of, cast_votes, count_queries
 
@@ -21,10 +23,10 @@ def test_home_offers_runs_that_take_votes_alone() -> None:
 def test_home_counts_own_votes_in_each_run() -> None:
     user = make.make_user()
     first, second = make.make_open_round(n_prompts=3), make.make_open_round()
-    cast_votes(first, voting.annotator_of(user=user), 2)
+    cast_votes(first, annotator_of(user=user), 2)
     cast_votes(second, make.make_annotator(), 1)
     page = browser_of(user).get("/").content.decode()
-    assert "2 votes today · 2 in all" in page
+    assert "<span>2 votes today</span> · <span>2 in all</span>" in page
     assert page.count("2 votes of yours") == 1
     assert page.count("0 votes of yours") == 1
 
@@ -56,3 +58,27 @@ def test_home_queries_do_not_grow_with_runs(role: str) -> None:
         cast_votes(make.make_open_round(), make.make_annotator(), 2)
     assert SelectionRun.objects.count() == Round.objects.count() == 3
     assert count_queries(lambda: client.get("/")) == with_one
+
+
+def test_home_shows_a_stranger_the_runs_with_an_open_door() -> None:
+    open_run, other = make.make_open_round().run, make.make_open_round().run
+    make.make_rules(open_run, door="open")
+    page = Client().get("/").content.decode()
+    assert f'href="/rate/{open_run.slug}/"' in page
+    assert other.slug not in page
+
+
+def test_home_offers_a_run_by_invitation_to_whom_it_let_in_alone() -> None:
+    run = make.make_open_round().run
+    make.make_rules(run, door="invitation")
+    user, outside = make.make_volunteer(run), make.make_user()
+    run.participations.update(invitation=run.invitations.create())
+    assert f'href="/rate/{run.slug}/"' in browser_of(user).get("/").content.decode()
+    assert run.slug not in browser_of(outside).get("/").content.decode()
+
+
+def test_home_makes_no_annotator() -> None:
+    make.make_open_round()
+    for client in (Client(), browser_as("volunteer"), browser_as("researcher")):
+        assert client.get("/").status_code == 200
+    assert Annotator.objects.count() == 0

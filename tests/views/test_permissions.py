@@ -7,7 +7,14 @@ from django.urls import reverse
 
 from annotate.permissions import has_role
 from tests import factories as make
-from tests.views.pages import HTMX, browser_as, make_dataset, make_ranking, make_training
+from tests.views.pages import (
+    HTMX,
+    browser_as,
+    browser_of,
+    make_dataset,
+    make_ranking,
+    make_training,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -50,8 +57,14 @@ def test_research_page_opens_from_researcher_on(
 
 
 @pytest.mark.parametrize("role", ["volunteer", "researcher", "admin"])
-def test_rating_page_opens_for_every_role(role: str, addresses: dict[str, str]) -> None:
-    assert browser_as(role).get(addresses["rate"]).status_code == 200
+def test_rating_page_opens_for_every_role_that_has_agreed(role: str) -> None:
+    run = make.make_run()
+    user = make.make_user(role)
+    address = reverse("rate", args=[run.slug])
+    answer = browser_of(user).get(address)
+    assert (answer.status_code, answer["Location"]) == (302, f"{address}welcome/")
+    make.let_in(run, user)
+    assert browser_of(user).get(address).status_code == 200
 
 
 @pytest.mark.parametrize(

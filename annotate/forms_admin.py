@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import (
@@ -29,7 +29,7 @@ DOORS = [
         Door.OPEN,
         _(
             "Open: anybody who has the address. Nobody signs in; a signed cookie in the browser"
-            " is the annotator, so votes from another browser are somebody else's."
+            " is the annotator, so votes from another browser are somebody else’s."
         ),
     ),
     (
@@ -190,7 +190,8 @@ class CareForm(RulesForm):
         help_text=_(
             "A vote that comes faster is not taken, and the page asks to read on. Silent reading"
             " is roughly 8 to 17 characters a second in Japanese and 20 to 25 in English; who"
-            " compares also skims, so take several times that. Empty: any speed."
+            " compares also skims, so take several times that. With 100, two answers of 500"
+            " characters take at least 10 seconds. Empty: any speed."
         ),
     )
     daily_limit = LimitField(
@@ -214,6 +215,12 @@ class CareForm(RulesForm):
         self.fields["practice_needed"].help_text = _(
             "Of %(there)s practice comparisons that the run has; 0 lets everybody on."
         ) % {"there": there}
+        n_naming = Completion.objects.of_run(self.run).exclude(names_maker="").count()
+        self.fields["leaves_out_maker_names"].help_text = ngettext(
+            "“I am … by …” and the like: %(n)s answer of this run.",
+            "“I am … by …” and the like: %(n)s answers of this run.",
+            n_naming,
+        ) % {"n": n_naming}
 
 
 class InstructionsForm(RulesForm):

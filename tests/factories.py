@@ -17,6 +17,7 @@ from annotate.models import (
     Prompt,
     PromptSet,
     RatingRules,
+    ReasonTag,
     Round,
     SelectionRun,
     User,
@@ -73,6 +74,12 @@ def make_rules(run: SelectionRun, **fields: Any) -> RatingRules:
     """Set how volunteers rate in a run."""
     rules, _created = RatingRules.objects.update_or_create(run=run, defaults=fields)
     return rules
+
+
+def make_reason(slug: str) -> ReasonTag:
+    """Give a reason that volunteers can choose; a test that emptied the tables has none."""
+    labels = {"label_en": slug.replace("-", " "), "label_ja": f"{slug}（日本語）"}
+    return ReasonTag.objects.get_or_create(slug=slug, defaults=labels)[0]
 
 
 def make_prompt(prompt_set: PromptSet, **fields: Any) -> Prompt:

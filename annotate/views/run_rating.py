@@ -17,7 +17,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
 from annotate import forms_admin
-from annotate.models import Completion, Invitation, RatingRules, SelectionRun
+from annotate.models import Invitation, RatingRules, SelectionRun
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
 from annotate.services import errors, invitations, rules
@@ -110,7 +110,6 @@ def _show(
         "notices": {each.extra_tags: each for each in messages.get_messages(request)},
         "address": request.build_absolute_uri(reverse("rate", args=[run.slug])),
         "house": _house_instructions(run),
-        "n_naming_maker": Completion.objects.of_run(run).exclude(names_maker="").count(),
         "invitations": _list_invitations(request, run),
         "known": known_answers.list_known(run),
         "choice": known_answers.choice_of(request, run),

@@ -60,7 +60,7 @@ def everything() -> None:
     cast_votes(round_, annotator, 1)
     make_ranking(run)
     make_training(run, steps=1)
-    make.make_rules(run)
+    make.make_rules(run).reasons.add(make.make_reason("unsafe"))
     make.make_gold_pair(run)
     make.make_participant(run, annotator)
     Invitation.objects.create(run=run)
@@ -156,7 +156,7 @@ def test_admin_adds_a_consent_text_as_the_next_version_and_changes_none(everythi
 
 
 def test_admin_keeps_the_slug_of_a_reason_that_votes_may_name() -> None:
-    tag = ReasonTag.objects.get(slug="unsafe")
+    tag = make.make_reason("unsafe")
     client = browser_as("admin")
     sent = {"slug": "other", "label_en": "harmful", "label_ja": "有害", "position": "3"}
     assert client.post(address(ReasonTag, "change", tag.pk), sent).status_code == 302

@@ -11,6 +11,7 @@ from annotate.models.comparisons import Side, SkipReason
 from annotate.services import voting
 
 COMMENT_MAX = 2_000  # characters
+REASON_MAX = 2_000
 
 
 class RepeatedField(forms.Field):
@@ -82,3 +83,9 @@ class ReportForm(forms.Form):
     token = forms.UUIDField()
     side = forms.ChoiceField(choices=Side.choices)
     text = forms.CharField(required=False, max_length=COMMENT_MAX)
+
+
+class ExclusionForm(forms.Form):
+    """Why an annotator is excluded, or counts again."""
+
+    reason = forms.CharField(max_length=REASON_MAX)

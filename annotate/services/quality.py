@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.utils.translation import gettext as _
 
-from annotate.models import SelectionRun
+from annotate.models import Exclusion, SelectionRun
 from annotate.ranking.agreement import Agreement, measure_agreement
 from annotate.ranking.sides import LeftShare, measure_left_share
 from annotate.services.quality_annotators import (
@@ -82,7 +82,7 @@ def _measure(
     run: str,
     value: str | None,
     slice_: Slice,
-    excluded: Mapping[int, str],
+    excluded: Mapping[int, Exclusion],
     lengths: Mapping[int, int],
     identical: int | None,
 ) -> RunQuality:

@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 from django.utils.translation import gettext as _
 
+from annotate.models import Exclusion
 from annotate.models.comparisons import Purpose
 from annotate.ranking import encode_outcomes
 from annotate.ranking.agreement import agreement_with_others, self_consistency
@@ -52,14 +53,23 @@ class AnnotatorQuality:
     reliability_se: float | None
     skips: int
     reports: int
-    is_excluded: bool
-    exclusion_reason: str
+    exclusion: Exclusion | None
+
+    @property
+    def is_excluded(self) -> bool:
+        """Tell whether the votes count nowhere."""
+        return self.exclusion is not None
+
+    @property
+    def exclusion_reason(self) -> str:
+        """Why, or empty."""
+        return self.exclusion.reason if self.exclusion else ""
 
 
 class Columns:
     """Votes as columns, each (votes,); everything is numbered from 0."""
 
-    def __init__(self, slice_: Slice, excluded: Mapping[int, str]) -> None:
+    def __init__(self, slice_: Slice, excluded: Mapping[int, Exclusion]) -> None:
         ballots = slice_.ballots
         voters = [vote.voter for vote in ballots]
         self.voters = list(dict.fromkeys([*voters, *slice_.skips, *slice_.reports]))
@@ -95,7 +105,7 @@ def number_keys(keys: Sequence[object]) -> IntArray:
 
 
 def measure_annotators(
-    columns: Columns, slice_: Slice, excluded: Mapping[int, str], lengths: Mapping[int, int]
+    columns: Columns, slice_: Slice, excluded: Mapping[int, Exclusion], lengths: Mapping[int, int]
 ) -> tuple[tuple[AnnotatorQuality, ...], str]:
     """Measure each annotator, and say why where there is no reliability."""
     n = columns.n_annotators
@@ -126,8 +136,7 @@ def measure_annotators(
             reliability_se=known(errors[place]),
             skips=slice_.skips.get(voter, 0),
             reports=slice_.reports.get(voter, 0),
-            is_excluded=voter.pk in excluded,
-            exclusion_reason=excluded.get(voter.pk, ""),
+            exclusion=excluded.get(voter.pk),
         )
         for place, voter in enumerate(columns.voters)
     ]

@@ -79,10 +79,9 @@ def read_slices(run: SelectionRun, by: str | None) -> dict[str | None, Slice]:
     }
 
 
-def read_exclusions(run: SelectionRun) -> dict[int, str]:
-    """Read who is excluded now: annotator → why."""
-    standing = Exclusion.objects.standing().filter(run=run)
-    return dict(standing.values_list("annotator", "reason"))
+def read_exclusions(run: SelectionRun) -> dict[int, Exclusion]:
+    """Read who is excluded now, by annotator."""
+    return {each.annotator_id: each for each in Exclusion.objects.standing().filter(run=run)}
 
 
 def count_identical(run: SelectionRun) -> int:

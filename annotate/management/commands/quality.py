@@ -103,8 +103,7 @@ def describe(quality: RunQuality) -> dict[str, Any]:
         "left_share": left.share,
         "left_share_se": left.se,
         "annotators": [
-            {name: row[name] for name in ANNOTATOR_FIELDS}
-            for row in map(asdict, quality.annotators)
+            {name: getattr(row, name) for name in ANNOTATOR_FIELDS} for row in quality.annotators
         ],
     }
 

@@ -1,0 +1,66 @@
+"""Progress counts what was judged, day by day, and the run's way."""
+
+from datetime import date, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from annotate.models import Comparison
+from annotate.views.progress import Progress, count_streak, progress_of
+from tests import factories as make
+from tests.views.pages import cast_votes, count_queries
+
+TODAY = date(2026, 5, 10)
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "streak"),
+    [([], 0), ([0], 1), ([1], 1), ([2], 0), ([0, 1, 2, 4], 3), ([1, 2], 2), ([0, 2], 1)],
+)
+def test_streak_is_kept_until_the_day_is_over(days_ago: list[int], streak: int) -> None:
+    days = [TODAY - timedelta(days=n) for n in days_ago]
+    assert count_streak(days, today=TODAY) == streak
+
+
+@pytest.mark.django_db
+def test_progress_counts_days_in_the_local_time_zone() -> None:
+    round_, annotator = make.make_open_round(n_prompts=3), make.make_annotator()
+    cast_votes(round_, annotator, 3)
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    times = [midnight, midnight - timedelta(seconds=1), midnight - timedelta(days=1, seconds=1)]
+    set_times(times)
+    assert progress_of(annotator) == Progress(today=1, total=3, streak=3)
+
+
+def set_times(times: list[datetime]) -> None:
+    for comparison, time in zip(Comparison.objects.order_by("id"), times, strict=True):
+        Comparison.objects.filter(pk=comparison.pk).update(answered_at=time)
+
+
+@pytest.mark.django_db
+def test_progress_leaves_out_practice_and_says_how_far_the_run_is() -> None:
+    round_ = make.make_open_round(n_prompts=3, votes_wanted=20)
+    annotator, other = make.make_annotator(), make.make_annotator()
+    cast_votes(round_, annotator, 2)
+    cast_votes(round_, other, 3)
+    gold = make.make_gold_pair(round_.run, use="practice")
+    practice = make.make_comparison(
+        gold.completion_a,
+        gold.completion_b,
+        round_=round_,
+        annotator=annotator,
+        purpose="practice",
+        gold=gold,
+    )
+    make.make_vote(practice)
+    assert progress_of(annotator, round_.run) == Progress(
+        today=2, total=2, streak=1, run_votes=5, run_wanted=20
+    )
+
+
+@pytest.mark.django_db
+def test_progress_takes_three_queries_whatever_was_judged() -> None:
+    round_, annotator = make.make_open_round(n_prompts=6), make.make_annotator()
+    assert count_queries(lambda: progress_of(annotator, round_.run)) == 3
+    cast_votes(round_, annotator, 6)
+    assert count_queries(lambda: progress_of(annotator, round_.run)) == 3

@@ -13,6 +13,7 @@ from annotate.models import (
     Candidate,
     Comparison,
     Completion,
+    PreferenceDataset,
     Prompt,
     PromptSet,
     Round,
@@ -20,6 +21,7 @@ from annotate.models import (
     Vote,
 )
 from annotate.services.arrival import runs_let_in
+from annotate.services.lineage import Withdrawn, withdrawn_by_candidate, withdrawn_by_dataset
 
 FINISHED = (SelectionRun.State.DECIDED, SelectionRun.State.CLOSED)
 KindCounts = Mapping[str, int]
@@ -45,10 +47,23 @@ class RoundRow:
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """A candidate, with the completions that its rounds need."""
+    """A candidate, with the completions that its rounds need.
+
+    Attributes:
+        withdrawn: dataset that trained it, or one it descends from → its votes taken back since.
+    """
 
     candidate: Candidate
     n_expected: int
+    withdrawn: Mapping[int, Withdrawn]
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A dataset, with those of its votes that were taken back since, if any."""
+
+    dataset: PreferenceDataset
+    withdrawn: Withdrawn | None
 
 
 def list_open_runs(
@@ -114,9 +129,18 @@ def list_candidates(run: SelectionRun, rounds: list[RoundRow]) -> list[Candidate
         .annotate(n_completions=made, n_naming_makers=naming)
         .prefetch_related("parents")
     )
+    withdrawn = withdrawn_by_candidate(run)
     return [
-        CandidateRow(candidate, n_expected(candidate)) for candidate in candidates.order_by("id")
+        CandidateRow(candidate, n_expected(candidate), withdrawn.get(candidate.pk, {}))
+        for candidate in candidates.order_by("id")
     ]
+
+
+def list_datasets(run: SelectionRun) -> list[DatasetRow]:
+    """List the run's datasets, the newest first."""
+    datasets = list(run.datasets.select_related("run"))
+    withdrawn = withdrawn_by_dataset(datasets)
+    return [DatasetRow(dataset, withdrawn.get(dataset.pk)) for dataset in datasets]
 
 
 def prompts_by_language(run: SelectionRun) -> dict[PromptSet, dict[str, int]]:

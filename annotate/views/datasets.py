@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from annotate.models import PreferenceDataset, Vote
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
+from annotate.services import lineage
 from annotate.views import counts
 
 # What a dataset counts under each name: its pairs, and why others were left out.
@@ -38,6 +39,7 @@ def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
         "kinds": counts.votes_by_kind(votes),
         "training_runs": dataset.training_runs.select_related("base"),
         "file": file_of(dataset),
+        "withdrawn": lineage.withdrawn_since(dataset),
     }
     return render(request, "datasets/page.html", context)
 

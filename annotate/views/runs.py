@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from annotate.models import Annotator, SelectionRun, TrainingRun, Vote
+from annotate.models import Annotator, RatingRules, SelectionRun, TrainingRun, Vote
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
 from annotate.views import counts
@@ -36,7 +36,8 @@ def run(request: SignedInRequest, slug: str) -> HttpResponse:
         "kinds": kinds,
         "has_simulated": Annotator.Kind.SIMULATED in kinds,
         "rankings": run.rankings.defer("standings")[:RANKINGS_SHOWN],
-        "datasets": run.datasets.all(),
+        "datasets": counts.list_datasets(run),
         "training_runs": trainings,
+        "rules": RatingRules.of(run),
     }
     return render(request, "runs/page.html", context)

@@ -13,6 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 from annotate.models import TrainingRun, Vote
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
+from annotate.services import lineage
 from annotate.views import counts
 from annotate.views.charts import LineChart, line_chart
 
@@ -46,6 +47,7 @@ def training(request: SignedInRequest, pk: int) -> HttpResponse:
         "run": training_run.base.run,
         "dataset": dataset,
         "kinds": counts.votes_by_kind(votes),
+        "withdrawn": lineage.withdrawn_since(dataset),
     }
     return render(request, "training/page.html", context)
 

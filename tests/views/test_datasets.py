@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
-from annotate.models import PreferenceDataset
+from annotate.models import Consent, PreferenceDataset, Vote
+from annotate.services import voting
+from annotate.services.ledger import take_cutoff
 from tests import factories as make
 from tests.views.pages import browser_as, cast_votes, count_queries, make_dataset, make_training
 from tests.views.test_runs import words_of
@@ -37,6 +40,43 @@ def test_dataset_page_counts_votes_up_to_its_cutoff_alone() -> None:
     cast_votes(round_, make.make_annotator(), 3)
     page = words_of(dataset_page(make_dataset(round_.run, cutoff=0)))
     assert "Made from votes 0 Cut-off" in page
+
+
+def test_dataset_page_says_which_votes_were_taken_back_since() -> None:
+    """Two of one who took the consent back, and a single one of another."""
+    round_, one, other = make.make_open_round(), make.make_annotator(), make.make_annotator()
+    Consent.objects.create(annotator=one, text=make.make_consent_text())
+    cast_votes(round_, one, 2)
+    cast_votes(round_, other, 2)
+    training_run = make_training(
+        round_.run, dataset=make_dataset(round_.run, cutoff=take_cutoff(run=round_.run))
+    )
+    dataset = training_run.dataset
+    assert "taken back" not in dataset_page(dataset)
+    for vote in Vote.objects.order_by("id")[:3]:
+        voting.withdraw_vote(vote=vote, by=None)
+    Consent.objects.update(withdrawn_at=timezone.now())
+    said = "3 votes behind this dataset were taken back after it had been made. 2 of them with"
+    assert said in words_of(dataset_page(dataset))
+    researcher = browser_as("researcher")
+    assert said in words_of(researcher.get(f"/training/{training_run.pk}/").content.decode())
+
+
+def test_run_page_marks_what_was_made_from_votes_taken_back_since() -> None:
+    round_, annotator = make.make_open_round(), make.make_annotator()
+    cast_votes(round_, annotator, 2)
+    dataset = make_dataset(round_.run, cutoff=take_cutoff(run=round_.run))
+    child = make.make_candidate(
+        round_.run, name="child", origin="dpo",
+        training_run=make_training(round_.run, dataset=dataset),
+    )  # fmt: skip
+    address, researcher = f"/runs/{round_.run.slug}/", browser_as("researcher")
+    assert "taken back" not in researcher.get(address).content.decode()
+    for vote in Vote.objects.all():
+        voting.withdraw_vote(vote=vote, by=None)
+    page = words_of(researcher.get(address).content.decode())
+    assert f"{child.name} trained on 2 votes taken back since DPO" in page
+    assert f"#{dataset.pk} 2 votes taken back since" in page
 
 
 def test_dataset_page_lists_trainings_on_it() -> None:

@@ -27,7 +27,8 @@ class LanguagesForm(forms.Form):
 class WelcomeForm(LanguagesForm):
     """That a newcomer read the consent text of this version, and which languages they read."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput)
+    version = forms.IntegerField()
+    newcomer = forms.UUIDField(required=False)
 
     def __init__(self, *args: Any, asks_languages: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -63,10 +63,14 @@ def make_participant(run: SelectionRun, annotator: Annotator) -> Participation:
     return Participation.objects.create(run=run, annotator=annotator, instructed_at=timezone.now())
 
 
-def make_consent_text() -> ConsentText:
+def make_consent_text(*, newer: bool = False) -> ConsentText:
     """Give the newest consent text; a test that emptied the tables has none until now."""
-    return ConsentText.objects.first() or ConsentText.objects.create(
-        version=1, text_en="Votes are kept.", text_ja="投票は保存されます。"
+    newest = ConsentText.objects.first()
+    if newest is not None and not newer:
+        return newest
+    version = newest.version + 1 if newest else 1
+    return ConsentText.objects.create(
+        version=version, text_en=f"Votes are kept ({version}).", text_ja=f"投票の保存({version})"
     )
 
 

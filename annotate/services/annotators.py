@@ -1,9 +1,11 @@
 """Who votes: under an account, or known by a signed cookie alone."""
 
 import secrets
+import uuid
 from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, User
@@ -25,10 +27,20 @@ def annotator_of(*, user: User) -> Annotator:
     return annotator
 
 
-def make_anonymous() -> Annotator:
-    """Make a person of whom nothing is known but the cookie that comes back."""
-    name = f"anonymous {secrets.token_hex(3)}"
-    return Annotator.objects.create(kind=Annotator.Kind.PERSON, name=name)
+def make_anonymous(*, key: uuid.UUID | None = None) -> Annotator:
+    """Make a person of whom nothing is known but the cookie that comes back.
+
+    `key` names the page on which they pressed Start: pressed twice, it makes one person.
+    """
+    digest = salted_hmac("kurabe.newcomer", str(key or uuid.uuid4())).hexdigest()
+    annotator, _created = Annotator.objects.get_or_create(
+        pseudonym=f"annotator-{digest[:12]}",
+        defaults={
+            "kind": Annotator.Kind.PERSON,
+            "name": f"anonymous {secrets.token_hex(3)}",
+        },
+    )
+    return annotator
 
 
 def declare_languages(*, annotator: Annotator, languages: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """The way from a run's door to its first comparison."""
 
+import uuid
 from collections.abc import Sequence
 from enum import Enum, auto
 
@@ -123,19 +124,25 @@ def start(
     text_version: int,
     languages: Sequence[str],
     invitation_token: str = "",
+    newcomer: uuid.UUID | None = None,
 ) -> Annotator:
     """Take somebody in who pressed Start: all that the welcome page asked, or nothing of it.
 
     Args:
         annotator: who it is, if they were here before; else one is made, for `user` if signed in.
         languages: empty where they had been declared before.
+        newcomer: the page's own key, by which a second press of Start is known.
 
     Raises:
         ConsentOutdated, NoLanguage, InvitationUnknown, InvitationRefused: nothing was stored.
     """
     with transaction.atomic():
         if annotator is None:
-            annotator = annotators.annotator_of(user=user) if user else annotators.make_anonymous()
+            annotator = (
+                annotators.annotator_of(user=user)
+                if user
+                else annotators.make_anonymous(key=newcomer)
+            )
         text = ConsentText.objects.filter(version=text_version).first()
         consent.give_consent(annotator=annotator, text=text)
         if languages or not annotator.languages:
@@ -157,7 +164,7 @@ def runs_let_in(*, annotator: Annotator | None, is_signed_in: bool = False) -> Q
     invited = Participation.objects.filter(
         run=OuterRef("pk"), annotator=annotator, invitation__isnull=False
     )
-    by_invitation = Q(stored_rules__door=Door.INVITATION) & Exists(invited)
+    by_invitation = Q(stored_rules__door=Door.INVITATION) & Q(Exists(invited))
     if is_signed_in or (annotator is not None and annotator.user_id is not None):
         return ~Q(stored_rules__door=Door.INVITATION) | by_invitation
     return Q(stored_rules__door=Door.OPEN) | by_invitation

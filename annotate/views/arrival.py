@@ -1,5 +1,6 @@
 """The way in: a run's welcome page, and its invitations."""
 
+import uuid
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
@@ -78,6 +79,7 @@ def _welcome(
                 text_version=form.cleaned_data["version"],
                 languages=form.cleaned_data["languages"],
                 invitation_token=invitation_token,
+                newcomer=form.cleaned_data["newcomer"],
             )
         except errors.InvitationRefused as refusal:
             return _refuse(request, run, refusal)
@@ -85,7 +87,11 @@ def _welcome(
             refused = str(refusal)
         else:
             return _lead_on(request, run, annotator)
-    context = _welcome_context(run, annotator) | {"form": form, "refused": refused}
+    context = _welcome_context(run, annotator) | {
+        "form": form,
+        "refused": refused,
+        "newcomer": form.data.get("newcomer") or uuid.uuid4(),
+    }
     return render(request, "arrival/welcome.html", context, status=400 if form.errors else 200)
 
 

@@ -160,7 +160,7 @@ class QuestionsForm(RulesForm):
             "asks_degree": _("Then A and B have two buttons each."),
             "judges_each_turn": _("One vote for each turn, and not one for the whole."),
             "offers_passages": _("Wrong language, wrong fact, unnatural: with their places."),
-            "offers_comment": _("Comments reach researchers, in exports too."),
+            "offers_comment": _("Kept with the vote, for admins to read; no export has it."),
         }
 
 
@@ -213,7 +213,8 @@ class CareForm(RulesForm):
         super().__init__(*args, **options)
         there = rules.count_practice(run=self.run)
         self.fields["practice_needed"].help_text = _(
-            "Of %(there)s practice comparisons that the run has; 0 lets everybody on."
+            "Of %(there)s practice comparisons that the run has, or of those in a volunteer’s"
+            " languages; with 0, everybody goes on after them."
         ) % {"there": there}
         n_naming = Completion.objects.of_run(self.run).exclude(names_maker="").count()
         self.fields["leaves_out_maker_names"].help_text = ngettext(

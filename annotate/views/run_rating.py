@@ -35,7 +35,7 @@ class Part:
     section: str
 
 
-SAVED = _("Saved. It holds from the next comparison on; votes already cast stay as they are.")
+SAVED = _("Saved. It holds from now on; votes already cast stay as they are.")
 ADDED = _("Added. Volunteers meet it from now on.")
 PARTS = {
     "door": Part(forms_admin.DoorForm, rules.set_rules, SAVED, "door"),

@@ -1,0 +1,328 @@
+"""Nothing that reaches a volunteer's browser before the vote tells which candidate is which."""
+
+import re
+import uuid
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import transaction
+from django.urls import URLPattern, get_resolver
+
+from annotate.models import Comparison, RatingRules, Round, SelectionRun, User
+from annotate.models.comparisons import Purpose
+from annotate.services import drawing, rounds
+from annotate.services.simulating import read_page
+from tests import factories as make
+from tests.views.pages import HTMX, browser_as, browser_of, make_ranking, make_standing
+from tests.views.recognisable import (
+    FIRST_ID,
+    MARKS,
+    Reader,
+    ReadingClient,
+    make_recognisable_round,
+    secrets,
+)
+
+pytestmark = pytest.mark.django_db
+
+VIEWS = ("rendered", "plain", "differences")
+ADDRESS = re.compile(r'(?:href|src|action|hx-get|hx-post|data-[a-z-]+)="(/[^"#]*)')
+N_ADDRESSES = 200  # far more than one session names
+
+
+def test_no_byte_of_a_session_tells_a_candidate() -> None:
+    """All that a volunteer can ask for, before each vote, after it, and once nothing is left."""
+    round_ = make_recognisable_round()
+    make_ranking(round_.run)
+    reader = Reader()
+    user = make.make_volunteer(round_.run)
+    client = ReadingClient(reader)
+    client.force_login(user)
+    shown = rate_everything(client, round_.run)
+    rounds.close_round(round_=round_)
+    crawl(client, "/", f"/rate/{round_.run.slug}/", f"/rate/{round_.run.slug}/votes/")
+    ask_for_every_address(client, round_.run, pk=round_.run.rankings.get().pk)
+    assert_blind(reader, round_.run)
+    # The session was one: every kind of comparison was shown and every candidate was read.
+    kinds = set(user.annotator.comparisons.values_list("purpose", flat=True))
+    assert kinds == {Purpose.RANKING, Purpose.GOLD, Purpose.REPEAT}
+    assert {mark for mark in MARKS.values() if any(mark in text for text in shown)} == {
+        *MARKS.values()
+    }
+    assert len(shown) >= 14
+
+
+def test_no_byte_tells_a_stranger() -> None:
+    """Somebody without an account, who may rate once the run's door is open."""
+    round_ = make_recognisable_round()
+    reader = Reader()
+    client = ReadingClient(reader)
+    crawl(client, "/", f"/rate/{round_.run.slug}/")
+    ask_for_every_address(client, round_.run, pk=1)
+    assert_blind(reader, round_.run)
+
+
+def test_a_planted_leak_is_found() -> None:
+    """The tests above can fail: researchers' pages name candidates, and headers are read too."""
+    round_ = make_recognisable_round()
+    words, reader = secrets(round_.run), Reader()
+    client = ReadingClient(reader)
+    client.force_login(make.make_user("researcher"))
+    client.get(f"/runs/{round_.run.slug}/")
+    assert ("codename-otter", f"GET /runs/{round_.run.slug}/?") in reader.find(words)
+    answer = browser_as("volunteer").get("/")
+    answer["ETag"] = f'"{round_.candidates.first().pk}"'
+    answer.set_cookie("seen", "%2Fmodels%2Fpath-of-codename-lynx")
+    planted = Reader()
+    planted.hear_response("header", answer)
+    assert {word for word, _what in planted.find(words)} == {
+        str(round_.candidates.first().pk),
+        "codename-lynx",
+        "/models/path-of-codename-lynx",
+    }
+
+
+def test_candidates_are_named_once_the_run_is_decided() -> None:
+    """What was kept from a volunteer is told in the end, and by the same reader heard."""
+    round_ = make_recognisable_round()
+    address, reader = f"/rate/{round_.run.slug}/", Reader()
+    client = ReadingClient(reader)
+    client.force_login(make.make_volunteer(round_.run))
+    token = read_page(client.get(address).content.decode()).form["token"]
+    client.post(address, {"token": token, "choice": "left"})
+    client.get(f"{address}results/")
+    assert_blind(reader, round_.run)
+    rounds.close_round(round_=round_)
+    SelectionRun.objects.filter(pk=round_.run_id).update(state="decided")
+    make_ranking(round_.run, standings=[make_standing("codename-otter")])
+    client.get(f"{address}results/")
+    assert ("codename-otter", f"GET {address}results/?") in reader.find(secrets(round_.run))
+
+
+def test_rating_pages_stay_out_of_every_cache() -> None:
+    round_ = make_recognisable_round()
+    client, address = browser_of(make.make_volunteer(round_.run)), f"/rate/{round_.run.slug}/"
+    token = read_page(client.get(address).content.decode()).form["token"]
+    answers = [
+        client.get(address),
+        client.get(address, headers=HTMX),
+        client.get(f"{address}ahead/", {"shown": token}, headers=HTMX),
+        client.post(address, {"token": token, "choice": "tie"}, headers=HTMX),
+        client.post(address, {}),
+    ]
+    told = ("ETag", "Last-Modified", "Server-Timing", "Expires", "Age")
+    assert [answer["Cache-Control"] for answer in answers] == ["no-store"] * len(answers)
+    assert [name for answer in answers for name in told if name in answer] == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_swapped_candidates_look_alike_to_the_byte(view: str) -> None:
+    """The same texts on the same sides make the same answers, whoever wrote which."""
+    texts = ["**this** one\n\n`a`", "**that** one\n\n$x$"]
+    assert session_of(texts, side_a="left", view=view) == session_of(
+        texts[::-1], side_a="right", view=view
+    )
+
+
+@pytest.mark.parametrize("purpose", [Purpose.GOLD, Purpose.REPEAT])
+def test_what_a_comparison_is_for_cannot_be_seen(purpose: Purpose) -> None:
+    texts = ["**this** one", "**that** one"]
+    assert session_of(texts, side_a="left", purpose=purpose) == session_of(texts, side_a="left")
+
+
+def test_session_of_other_texts_looks_different() -> None:
+    """The two tests above can fail."""
+    assert session_of(["one", "two"], side_a="left") != session_of(["one", "two"], side_a="right")
+
+
+def test_sides_are_a_fair_coin_whoever_the_candidates_are() -> None:
+    """The generator is seeded: 4 standard errors are exceeded by a fair coin in 1 of 16,000."""
+    round_ = make.make_open_round(n_candidates=3, n_prompts=2)
+    annotator, rules = make.make_annotator(), RatingRules.of(round_.run)
+    rng = np.random.default_rng(1)
+    n = 300
+    drawn = [
+        drawing.draw_comparison(round_=round_, annotator=annotator, rules=rules, rng=rng)
+        for _draw in range(n)
+    ]
+    left: dict[int, list[bool]] = {}
+    for each in drawn:
+        left.setdefault(each.candidate_a_id, []).append(each.side_a == "left")
+        left.setdefault(each.candidate_b_id, []).append(each.side_a == "right")
+    assert len(left) == 3
+    for sides in left.values():
+        assert abs(np.mean(sides) - 0.5) < 4 * 0.5 / len(sides) ** 0.5
+    swaps = sum(one.side_a != next_.side_a for one, next_ in pairwise(drawn))
+    assert abs(swaps / (n - 1) - 0.5) < 4 * 0.5 / (n - 1) ** 0.5
+
+
+def test_token_tells_nothing_of_the_rows_behind_it() -> None:
+    """A random UUID: no time in it, as in versions 1, 6 and 7, and no hash of what it names."""
+    tokens = [Comparison(pk=FIRST_ID).token for _comparison in range(200)]
+    assert {token.version for token in tokens} == {4}
+    ascents = sum(one < next_ for one, next_ in pairwise(tokens))
+    assert 60 < ascents < 140
+
+
+def test_equal_texts_are_recorded_and_never_served() -> None:
+    """Two candidates agree but for white space: there is nothing to compare, and it is counted."""
+    round_ = make.make_open_round(n_prompts=0)
+    prompt = make.make_prompt(round_.run.prompt_sets.get())
+    for candidate, text in zip(round_.candidates.all(), ("a  b\n", " a b"), strict=True):
+        make.make_completion(candidate, prompt, replies=[text])
+    client = browser_of(make.make_volunteer(round_.run))
+    page = read_page(client.get(f"/rate/{round_.run.slug}/").content.decode())
+    assert (page.has_comparison, page.nothing_left) == (False, True)
+    run_page = browser_as("researcher").get(f"/runs/{round_.run.slug}/").content.decode()
+    assert '<td class="number">1</td>\n    </tr>' in run_page
+
+
+def test_texts_that_name_their_maker_are_served_unless_the_run_leaves_them_out() -> None:
+    round_ = make.make_open_round(n_prompts=0)
+    prompt = make.make_prompt(round_.run.prompt_sets.get())
+    for candidate, words in zip(round_.candidates.all(), ("I am ChatGPT", ""), strict=True):
+        make.make_completion(candidate, prompt, names_maker=words)
+    client, address = browser_of(make.make_volunteer(round_.run)), f"/rate/{round_.run.slug}/"
+    assert read_page(client.get(address).content.decode()).has_comparison
+    make.make_rules(round_.run, leaves_out_maker_names=True)
+    assert read_page(client.get(address).content.decode()).nothing_left
+
+
+def assert_blind(reader: Reader, run: SelectionRun) -> None:
+    """Nothing that was heard holds a secret; asked at the end, when every row is there."""
+    words = secrets(run)
+    assert len(words) > 100
+    assert reader.find(words) == []
+
+
+def rate_everything(client: ReadingClient, run: SelectionRun) -> list[str]:
+    """Rate until nothing is left, asking for everything on the way; give the texts seen."""
+    address, shown = f"/rate/{run.slug}/", []
+    crawl(client, "/", address)
+    for number in range(40):
+        page = client.get(address, {"view": VIEWS[number % 3]}).content.decode()
+        form = read_page(page).form
+        if "token" not in form:
+            crawl(client, address)
+            break
+        shown += read_page(page).left + read_page(page).right
+        token = form["token"]
+        client.get(address, headers=HTMX)
+        client.get(f"{address}ahead/", {"shown": token}, headers=HTMX)
+        if number in (1, 2):
+            ask_for_every_address(client, run, pk=run.rankings.get().pk, token=token)
+            refuse_all(client, address, token)
+        act(client, address, token, number)
+        if number % 5 == 0:
+            crawl(client, f"{address}votes/")
+    return shown
+
+
+def act(client: ReadingClient, address: str, token: str, number: int) -> None:
+    """Vote with htmx and without; now and then skip, undo, or report nothing."""
+    vote = {"token": token, "choice": ("left", "right", "tie", "both_bad")[number % 4]}
+    if number == 4:
+        client.post(f"{address}skip/", {"token": token, "reason": "cannot_judge"})
+        client.post(f"{address}undo/", {"token": token})
+    elif number % 2:
+        client.post(f"{address}?shown={token}", vote, headers=HTMX)
+    else:
+        client.post(address, vote, follow=True)
+    if number == 6:
+        client.post(f"{address}undo/", headers=HTMX)
+    client.post(address, vote)  # once more: the first stands
+
+
+def refuse_all(client: ReadingClient, address: str, token: str) -> None:
+    """Send what is refused: errors are read as well."""
+    for headers in ({}, HTMX):
+        client.post(address, {"token": token}, headers=headers)
+        client.post(address, {"token": str(uuid.uuid4()), "choice": "left"}, headers=headers)
+        client.post(f"{address}skip/", {"token": token, "reason": "?"}, headers=headers)
+        client.post(f"{address}report/", {"token": token, "side": "?"}, headers=headers)
+
+
+def crawl(client: ReadingClient, *addresses: str) -> None:
+    """Ask for these, and for every address of the site that any answer names."""
+    waiting, asked = list(addresses), set(addresses)
+    while waiting:
+        answer = client.get(waiting.pop(0))
+        found = {answer.get("Location", "")} if 300 <= answer.status_code < 400 else set()
+        if not answer.streaming:
+            found |= {
+                each.replace("&amp;", "&") for each in ADDRESS.findall(answer.content.decode())
+            }
+        new = {each for each in found if each.startswith("/")} - asked - {"/sign-out/"}
+        waiting += sorted(new)
+        asked |= new
+    assert len(asked) < N_ADDRESSES
+
+
+def ask_for_every_address(
+    client: ReadingClient, run: SelectionRun, *, pk: int, token: str = str(uuid.UUID(int=4))
+) -> None:
+    """Ask for all that the site has addresses for, allowed or not."""
+    values = {"slug": run.slug, "int": str(pk), "uuid": token, "str": "no-such-invitation"}
+    for pattern in get_resolver().url_patterns:
+        if isinstance(pattern, URLPattern):
+            route = re.sub(r"<(\w+):\w+>", lambda found: values[found[1]], str(pattern.pattern))
+            if route != "sign-out/":
+                client.get(f"/{route}")
+    client.get("/no/such/page/")
+    client.get("/admin/annotate/completion/")
+
+
+def session_of(texts: list[str], **fields: Any) -> list[bytes]:
+    """Give all bytes of a short session with one pair, but for what is drawn at random anew."""
+    view = fields.pop("view", "rendered")
+    with transaction.atomic():
+        run, user = make_pair(texts, **fields)
+        reader = Reader()
+        client = ReadingClient(reader)
+        client.force_login(user)
+        address = f"/rate/{run.slug}/"
+        page = client.get(address, {"view": view})
+        client.get(address, {"view": view}, headers=HTMX)
+        token = read_page(page.content.decode()).form["token"]
+        client.get(f"{address}ahead/", {"shown": token}, headers=HTMX)
+        client.post(address, {"token": token}, headers=HTMX)
+        client.get("/")
+        transaction.set_rollback(True)
+    return [without_chance(said) for _what, said in reader.heard]
+
+
+def make_pair(texts: list[str], *, side_a: str, purpose: Purpose = Purpose.RANKING) -> Any:
+    """Draw two texts for a volunteer; all but their ids is the same each time."""
+    round_: Round = make.make_open_round(n_candidates=2, n_prompts=0)
+    run = round_.run
+    SelectionRun.objects.filter(pk=run.pk).update(slug="the-run")
+    prompt = make.make_prompt(run.prompt_sets.get(), turns=["Which?"])
+    a, b = (
+        make.make_completion(candidate, prompt, replies=[text])
+        for candidate, text in zip(round_.candidates.order_by("id"), texts, strict=True)
+    )
+    user: User = make.make_volunteer(run)
+    User.objects.filter(pk=user.pk).update(username="the-volunteer")
+    gold = repeats = None
+    if purpose == Purpose.GOLD:
+        gold = make.make_gold_pair(run)
+    if purpose == Purpose.REPEAT:
+        repeats = make.make_comparison(a, b, round_=round_, annotator=make.make_annotator())
+    make.make_comparison(
+        a, b, round_=round_, annotator=user.annotator, side_a=side_a, purpose=purpose, gold=gold,
+        repeats=repeats,
+    )  # fmt: skip
+    run.slug = "the-run"
+    return run, user
+
+
+def without_chance(said: bytes) -> bytes:
+    """Take out tokens of comparisons, of forms and of cookies, and dates."""
+    said = re.sub(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", b"TOKEN", said)
+    said = re.sub(rb'(csrfmiddlewaretoken" value=|"X-CSRFToken": )"\w{64}"', b"CSRF", said)
+    said = re.sub(rb"(X-CSRFToken\W{1,12})\w{32,64}", b"CSRF", said)
+    said = re.sub(rb"(Set-Cookie: (csrftoken|sessionid)=)[^;]*", rb"\1VALUE", said)
+    said = re.sub(rb"expires=[^;]*", b"", said)
+    return re.sub(rb'data-owner="\w{16}"', b"OWNER", said)

@@ -6,6 +6,7 @@ import pytest
 
 from annotate.models import PromptSet, Round, SelectionRun
 from annotate.services import rounds
+from annotate.views import counts
 from tests import factories as make
 from tests.views.pages import (
     browser_as,
@@ -147,3 +148,36 @@ def test_run_list_queries_do_not_grow_with_runs() -> None:
     for _run in range(2):
         cast_votes(make.make_open_round(), make.make_annotator(), 1)
     assert count_queries(lambda: client.get("/runs/")) == with_one
+
+
+def test_run_page_counts_completions_that_name_their_maker() -> None:
+    round_ = make.make_open_round(n_candidates=0, n_prompts=2)
+    for name, flags in (("one", ["I am ChatGPT", ""]), ("two", ["", ""])):
+        candidate = make.make_candidate(round_.run, name=name)
+        for prompt, flag in zip(round_.run.prompts(), flags, strict=True):
+            make.make_completion(candidate, prompt, names_maker=flag)
+    page = run_page(round_.run)
+    assert "one imported – imported: made elsewhere 2 of 2 1 two" in page
+    assert "Completions that name their maker are shown like any other" in page
+    make.make_rules(round_.run, leaves_out_maker_names=True)
+    assert "Completions that name their maker are left out" in run_page(round_.run)
+
+
+def test_run_page_counts_pairs_of_equal_texts_in_each_round() -> None:
+    """Texts of one candidate are no pair, and only a round's prompts and candidates count."""
+    round_ = make.make_open_round(n_candidates=3, n_prompts=0)
+    first, second, third = round_.candidates.order_by("id")
+    prompt_set = round_.run.prompt_sets.get()
+    shown, held_out = (make.make_prompt(prompt_set, is_held_out=flag) for flag in (False, True))
+    for sample in (0, 1):
+        make.make_completion(first, shown, sample=sample, replies=["the same"])
+    make.make_completion(second, shown, replies=[" the  same\n"])
+    make.make_completion(third, shown, replies=["another"])
+    make.make_completion(first, held_out, replies=["equal"])
+    make.make_completion(third, held_out, replies=["equal"])
+    rounds.close_round(round_=round_)
+    other = Round.objects.create(run=round_.run, number=2, prompt_scope="held_out")
+    other.candidates.add(first, third)
+    rounds_ = counts.list_rounds(round_.run)
+    assert [row.n_identical for row in rounds_] == [3, 1]
+    assert "0 – 3 2 waits for completions" in run_page(round_.run)

@@ -17,7 +17,7 @@ from tests.views.conftest import home
 __all__ = ["browser", "home", "live_server", "open_as"]
 
 Open = Callable[..., Page]
-WAIT_MS = 5_000
+WAIT_MS = 10_000
 # How Chromium and htmx report answers from 400 on, and lines that are cut: tests ask for those.
 REFUSED = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
 

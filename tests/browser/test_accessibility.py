@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +12,7 @@ from tests.browser import axe
 from tests.browser.conftest import Open
 from tests.browser.site_pages import list_pages, make_site
 
-LOOKS = [
+LOOKS: list[dict[str, Any]] = [
     {"width": width, "scheme": scheme}
     for width, scheme in itertools.product((390, 1280), ("light", "dark"))
 ]

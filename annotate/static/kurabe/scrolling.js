@@ -9,7 +9,6 @@
 
   function offer() {
     if (!box()) return;
-    box().closest("label").hidden = !wide.matches;
     box().checked = inStep && wide.matches;
   }
   wide.addEventListener("change", offer);

@@ -3,22 +3,13 @@
 Nothing here is stored: `voting` saves what was drawn, while it holds the annotator.
 """
 
+from collections import Counter
 from functools import reduce
 from operator import or_
 from typing import Any
 
 import numpy as np
-from django.db.models import (
-    Count,
-    Exists,
-    F,
-    FilteredRelation,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-)
-from django.db.models.functions import Coalesce, Random
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
@@ -39,10 +30,10 @@ def draw_comparison(
     Raises:
         NothingLeft: no pair that ranks candidates is left; the subclass says why.
     """
+    chance = rng.random()
     drawn = _draw_for_ranking(round_, annotator, rules, rng)
     if annotator.kind != Annotator.Kind.PERSON:
         return drawn
-    chance = rng.random()
     if chance < rules.gold_rate:
         return _draw_gold(round_, annotator, rules, rng) or drawn
     if chance < rules.gold_rate + rules.repeat_rate:
@@ -80,16 +71,17 @@ def _draw_for_ranking(
     pairs = _pairs_by_exposure(round_, candidates, rng)
     unseen = _unseen(round_, candidates, annotator, rules)
     readable = unseen.filter(_is_read_by(annotator, "prompt__language"))
-    found = _least_compared(round_, readable, *pairs[0]) if pairs else None
+    found = _least_compared(round_, readable, pairs[0], rng) if pairs else None
     if found is None:
         # Which pairs of candidates have anything left is asked once, and not pair by pair.
         left = set(readable.values_list("candidate", "rival_candidate").distinct())
         rest = [pair for pair in pairs if pair in left]
-        found = _least_compared(round_, readable, *rest[0]) if rest else None
+        found = _least_compared(round_, readable, rest[0], rng) if rest else None
     if found is None:
         raise _why_nothing_is_left(round_, annotator, unseen)
-    rival = Completion.objects.get(pk=found.rival_id)
-    return _pair_up(found, rival, round_, annotator, side_a=_draw_side(rng))
+    completions = Completion.objects.select_related("prompt").in_bulk(found)
+    a, b = (completions[pk] for pk in found)
+    return _pair_up(a, b, round_, annotator, side_a=_draw_side(rng))
 
 
 def _pairs_by_exposure(
@@ -148,37 +140,29 @@ def _unseen(
 
 
 def _least_compared(
-    round_: Round, unseen: "QuerySet[Any]", candidate_a: int, candidate_b: int
-) -> Any:
-    """Choose among the pairs of completions by a and b.
+    round_: Round, unseen: "QuerySet[Any]", pair: tuple[int, int], rng: np.random.Generator
+) -> tuple[int, int] | None:
+    """Choose among the pairs of completions by two candidates, and give their ids.
 
-    The prompt on which these candidates met least often comes first, and of its samples those
-    that met least often.
+    The prompt on which the two met least often comes first, and of its samples those that met
+    least often. Counted here and not by subqueries: those took 0.5 s with 20,000 votes.
     """
-    taken = (
-        Comparison.objects.taken(timezone.now())
-        .filter(
-            round=round_,
-            candidate_a=candidate_a,
-            candidate_b=candidate_b,
-            purpose=Purpose.RANKING,
-        )
-        .order_by()
+    candidate_a, candidate_b = pair
+    of_two = unseen.filter(candidate=candidate_a, rival_candidate=candidate_b)
+    rows = list(of_two.order_by("id", "rival_id").values_list("id", "rival_id", "prompt"))
+    if not rows:
+        return None
+    taken = round_.comparisons.taken(timezone.now()).filter(
+        candidate_a=candidate_a, candidate_b=candidate_b, purpose=Purpose.RANKING
     )
-    on_prompt = taken.filter(prompt=OuterRef("prompt")).values("prompt")
-    of_pair = taken.filter(completion_a=OuterRef("pk"), completion_b=OuterRef("rival_id")).values(
-        "completion_a"
-    )
-    return (
-        unseen.filter(candidate=candidate_a, rival_candidate=candidate_b)
-        .select_related("prompt")
-        .order_by(
-            Coalesce(Subquery(on_prompt.annotate(n=Count("*")).values("n")), 0),
-            Coalesce(Subquery(of_pair.annotate(n=Count("*")).values("n")), 0),
-            Random(),
-        )
-        .first()
-    )
+    met = list(taken.values_list("completion_a", "completion_b", "prompt"))
+    on_prompt = Counter(prompt for _a, _b, prompt in met)
+    of_samples = Counter((a, b) for a, b, _prompt in met)
+    times = [(on_prompt[prompt], of_samples[a, b]) for a, b, prompt in rows]
+    fewest = min(times)
+    least = [row for row, n_times in zip(rows, times, strict=True) if n_times == fewest]
+    a, b, _prompt = least[rng.integers(len(least))]
+    return a, b
 
 
 def _why_nothing_is_left(

@@ -286,7 +286,7 @@ def test_a_cycle_of_votes_asks_as_often_of_the_database_with_many_rows(
     ahead = lease_after(current)
     assert count_queries(lambda: judge(current)) == 9
     assert count_queries(lambda: lease(round_, annotator)) == 5
-    assert count_queries(lambda: lease_after(ahead)) == 10
+    assert count_queries(lambda: lease_after(ahead)) == 11
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,6 @@
 """Two texts with marks where they differ: by words, and by characters where there are no spaces."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -53,8 +54,8 @@ def compare(a: list[str], b: list[str]) -> list[Stretch]:
 
     Beyond `MAX_PAIRS` pairs of tokens only the common beginning and end are found to agree.
     """
-    head = _shared(a, b)
-    tail = _shared(a[head:][::-1], b[head:][::-1])
+    head = count_shared(a, b)
+    tail = count_shared(a[head:][::-1], b[head:][::-1])
     end_a, end_b = len(a) - tail, len(b) - tail
     middle = [Stretch(False, slice(head, end_a), slice(head, end_b))]
     if (end_a - head) * (end_b - head) <= MAX_PAIRS:
@@ -73,8 +74,8 @@ def compare(a: list[str], b: list[str]) -> list[Stretch]:
     ]
 
 
-def _shared(a: list[str], b: list[str]) -> int:
-    """Count the tokens at the beginning that are the same."""
+def count_shared(a: Sequence[str], b: Sequence[str]) -> int:
+    """Count the tokens, or characters, at the beginning that are the same."""
     pairs = enumerate(zip(a, b, strict=False))
     return next((i for i, (one, other) in pairs if one != other), min(len(a), len(b)))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from annotate.rendering.difference import TOKENS, compare
+from annotate.rendering.difference import TOKENS, compare, count_shared
 
 _TAG = re.compile(r"<[^>]*>")
 # A formula is one piece: nothing but MathML's own elements may stand in it.
@@ -100,6 +100,7 @@ def align_rendered(stored: str, shown: str) -> Alignment:
     pieces: list[_Same] = []
     for there, here in _pair_lines(drawn, stored):
         pieces += _pair_words(drawn, stored, there, here)
+    pieces.append(_Same(len(drawn), len(stored), 0))
     return Alignment(_join(pieces, drawn, stored), drawn=drawn, stored=stored)
 
 
@@ -223,18 +224,18 @@ def _words(text: str, stretch: slice) -> list[tuple[int, str]]:
 
 
 def _join(pieces: Sequence[_Same], drawn: str, stored: str) -> list[_Same]:
-    """Join neighbours where what parts them is the same in both texts, such as a space."""
+    """Let pieces take in what is the same beside them, such as a space; neighbours become one."""
     joined: list[_Same] = []
     for piece in pieces:
-        if joined:
-            last = joined[-1]
-            parts = (
-                drawn[last.drawn + last.length : piece.drawn],
-                stored[last.stored + last.length : piece.stored],
-            )
-            if parts[0] == parts[1]:
-                length = piece.drawn + piece.length - last.drawn
-                joined[-1] = _Same(last.drawn, last.stored, length)
-                continue
-        joined.append(piece)
-    return joined
+        last = joined.pop() if joined else _Same(0, 0, 0)
+        gap_drawn = drawn[last.drawn + last.length : piece.drawn]
+        gap_stored = stored[last.stored + last.length : piece.stored]
+        head = count_shared(gap_drawn, gap_stored)
+        tail = count_shared(gap_drawn[head:][::-1], gap_stored[head:][::-1])
+        if head == len(gap_drawn) == len(gap_stored):
+            length = piece.drawn + piece.length - last.drawn
+            joined.append(_Same(last.drawn, last.stored, length))
+            continue
+        joined.append(_Same(last.drawn, last.stored, last.length + head))
+        joined.append(_Same(piece.drawn - tail, piece.stored - tail, piece.length + tail))
+    return [piece for piece in joined if piece.length]

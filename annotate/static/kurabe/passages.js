@@ -7,15 +7,16 @@ const OFFER_MS = 150; // a selection that rests so long is offered the tools
 const GAP_PX = 8;
 const TOUCH_GAP_PX = 32; // below the handles of a selection made by touch
 
-// Token of a comparison → its marks, so that another view, or an undone vote, shows them again.
+// Comparison and turn → its marks, so that another view, or an undone vote, shows them again.
 const marksOf = new Map();
 let chosen = null; // what the tools are for: a new stretch, or the place of a mark in the list
 let isPressed = false;
 let waiting = 0;
 
 const form = () => document.querySelector("form[data-comparison]");
-const token = () => form()?.elements.token?.value;
-const marks = () => marksOf.get(token()) ?? [];
+const fieldsOf = () => form()?.elements;
+const step = () => `${fieldsOf()?.token.value}:${fieldsOf()?.turn?.value ?? 0}`;
+const marks = () => marksOf.get(step()) ?? [];
 const length = (text) => [...text].length;
 const replyOf = (node) => (node?.nodeType === 1 ? node : node?.parentElement)?.closest("[data-reply]");
 
@@ -205,7 +206,7 @@ tools.addEventListener("click", (event) => {
   } else if (button.dataset.tag) {
     list.push({ ...chosen.stretch, tag: button.dataset.tag });
   }
-  marksOf.set(token(), list);
+  marksOf.set(step(), list);
   document.getSelection().removeAllRanges();
   close();
   drawMarks();
@@ -269,9 +270,9 @@ document.addEventListener(
 function arrive() {
   close();
   if (!form()) return;
-  if (!marksOf.has(token())) {
+  if (!marksOf.has(step())) {
     const fields = [...form().querySelectorAll("input[name=mark]")];
-    marksOf.set(token(), fields.map((field) => JSON.parse(field.value)));
+    marksOf.set(step(), fields.map((field) => JSON.parse(field.value)));
   }
   drawMarks();
 }

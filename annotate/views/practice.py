@@ -76,6 +76,7 @@ def _answer(request: HttpRequest, run: SelectionRun, annotator: Annotator) -> Ht
         except errors.Refused as refusal:
             messages.info(request, str(refusal))
         else:
+            practice.practise(run=run, annotator=annotator)  # the last answer may be enough
             address += f"?answered={vote.comparison.token}"
     return HttpResponseRedirect(address, status=303)
 

@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from annotate.demo.corpus import demo_corpus, demo_prompts
 from annotate.demo.recipe import RECIPE
+from annotate.formats import read_gold
 from annotate.models import (
     Candidate,
     Completion,
@@ -32,6 +33,7 @@ from annotate.ranking import RankingSettings
 from annotate.ranking.win_rate import WinRate, win_rate
 from annotate.services import generating, rounds
 from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.gold import import_gold
 from annotate.services.processes import ProcessFailed, run_module
 from annotate.services.rankings import store_rankings
 from annotate.services.simulating import simulate_votes
@@ -39,6 +41,7 @@ from annotate.services.training import start_training
 from training.config import TinyRun, write_run
 
 SLUG = "demo"
+PRACTICE = Path(__file__).resolve().parent.parent / "demo" / "practice.jsonl"
 POLL_S = 0.5
 ROLES = (User.Role.VOLUNTEER, User.Role.RESEARCHER, User.Role.ADMIN)
 
@@ -213,7 +216,13 @@ def _begin_run(model: Path, seed: int, report: Report) -> SelectionRun:
             votes_wanted=RECIPE.round_1_votes,
         )
         generating.ask_for_completions(round_=round_)
+        add_practice(run=run)
     return run
+
+
+def add_practice(*, run: SelectionRun) -> None:
+    """Let newcomers practise in both languages; simulated annotators need none."""
+    import_gold(rows=read_gold(PRACTICE), run=run)
 
 
 def _vote(
@@ -222,7 +231,7 @@ def _vote(
     """Wait until the round has its completions, let simulated annotators vote, and rank."""
     round_ = run.rounds.get(number=number)
     _wait_for_completions(round_, report)
-    cast = round_.comparisons.exclude(answered_at=None).count()
+    cast = round_.comparisons.judged().count()
     if cast < votes and round_.closed_at is None:
         with report.bar(f"Simulated annotators vote in round {number}, over HTTP") as show:
             simulate_votes(

@@ -78,8 +78,12 @@ def choice_of(request: HttpRequest, run: SelectionRun) -> Choice:
     prompt = run.prompts().filter(pk=chosen).first() if chosen.isdecimal() else None
     completions: QuerySet[Completion] = Completion.objects.none()
     if prompt is not None:
+        # By their texts, so that no order tells which candidate wrote which.
         completions = (
-            Completion.objects.of_run(run).filter(prompt=prompt).order_by("text_digest", "pk")
+            Completion.objects.of_run(run)
+            .filter(prompt=prompt)
+            .exclude(pk__in=Completion.objects.hidden())
+            .order_by("text_digest", "pk")
         )
     found = list(_find_prompts(run, words)[: PROMPTS_LISTED + 1]) if words else []
     return Choice(

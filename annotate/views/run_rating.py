@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import BadRequest
 from django.db.models import Count
 from django.http import HttpResponse, HttpResponseRedirect
@@ -111,10 +113,18 @@ def _show(
         "address": request.build_absolute_uri(reverse("rate", args=[run.slug])),
         "house": _house_instructions(run),
         "invitations": _list_invitations(request, run),
+        "last_change": _last_change(run),
         "known": known_answers.list_known(run),
         "choice": known_answers.choice_of(request, run),
     }
     return render(request, "runs/rating/page.html", context, status=status)
+
+
+def _last_change(run: SelectionRun) -> LogEntry | None:
+    """Give who changed the rules last, and when; None where nobody has."""
+    table = ContentType.objects.get_for_model(RatingRules)
+    entries = LogEntry.objects.filter(content_type=table, object_id=str(run.pk))
+    return entries.select_related("user").order_by("-action_time", "-pk").first()
 
 
 def _house_instructions(run: SelectionRun) -> dict[str, str]:

@@ -15,10 +15,11 @@ from annotate.models import (
     Participation,
     RatingRules,
     ReasonTag,
+    Report,
     SelectionRun,
 )
 from tests import factories as make
-from tests.views.pages import browser_as, count_queries
+from tests.views.pages import browser_as, browser_of, count_queries
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +104,18 @@ def test_door_is_saved_and_said_in_its_section(admin: Client, run: SelectionRun)
     assert RatingRules.of(run).door == "open"
     assert "votes already cast stay as they are" in section(page, "door")
     assert 'role="status"' not in section(page, "questions")
+
+
+def test_page_says_who_changed_the_rules_last(admin: Client, run: SelectionRun) -> None:
+    assert "Nobody has changed anything" in admin.get(address(run)).content.decode()
+    send(
+        browser_of(make.make_user("admin", username="aiko")), run, {"part": "door", "door": "open"}
+    )
+    page = admin.get(address(run)).content.decode()
+    assert "Last changed by aiko" in page
+    history = f"/admin/annotate/ratingrules/{run.pk}/history/"
+    assert f'href="{history}"' in page
+    assert "Changed door." in admin.get(history).content.decode()
 
 
 def test_questions_are_saved_with_their_reasons(admin: Client, run: SelectionRun) -> None:
@@ -252,6 +265,18 @@ def test_known_answer_is_chosen_from_the_run(admin: Client, run: SelectionRun) -
     pair = GoldPair.objects.get()
     assert {pair.completion_a, pair.completion_b} == {better, other}
     assert pair.outcome == ("a" if pair.completion_a == better else "b")
+
+
+def test_hidden_answer_is_not_offered_as_known(admin: Client, run: SelectionRun) -> None:
+    prompt = run.prompts().first()
+    shown, hidden = Completion.objects.of_run(run).filter(prompt=prompt)
+    comparison = make.make_comparison(
+        shown, hidden, round_=run.rounds.get(), annotator=make.make_annotator()
+    )
+    Report.objects.create(comparison=comparison, completion=hidden)
+    page = admin.get(address(run), {"prompt": prompt.pk}).content.decode()
+    assert shown.replies[0] in page
+    assert hidden.replies[0] not in page
 
 
 @pytest.mark.parametrize(("right", "outcome"), [("tie", "tie"), ("both_bad", "both_bad")])

@@ -8,15 +8,15 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from annotate.models import Annotator, Comparison, SelectionRun, Vote
+from annotate.models import Annotator, Comparison, SelectionRun
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What an annotator judged, in all runs, and how many votes of everybody count in one.
+    """What an annotator judged, in all runs, and how much everybody judged in one.
 
     `streak` is the days in a row, up to today or yesterday, with something judged. `run_votes` are
-    those of the open round where it wants `run_wanted` votes, else of the run; None without a run.
+    those in the open round where it wants `run_wanted` votes, else in the run; None without a run.
     """
 
     today: int
@@ -48,9 +48,14 @@ def count_streak(days: Sequence[date], *, today: date) -> int:
 
 
 def _way_of(run: SelectionRun) -> tuple[int, int | None]:
-    """Count the votes that count, and how many are wanted."""
+    """Count what everybody judged, and how many votes are wanted.
+
+    Comparisons that decide no ranking are counted too: a number that stood still after some votes
+    would tell which comparisons have a known answer or come again.
+    """
+    judged = Comparison.objects.judged().filter(round__run=run)
     round_ = run.rounds.open().first()
-    votes = Vote.objects.of_run(run).counting()
     if round_ is None or round_.votes_wanted is None:
-        return votes.count(), None
-    return votes.filter(comparison__round=round_).count(), round_.votes_wanted
+        return judged.count(), None
+    n_judged = judged.filter(round=round_).count()
+    return min(n_judged, round_.votes_wanted), round_.votes_wanted

@@ -132,6 +132,17 @@ def test_what_a_comparison_is_for_cannot_be_seen(purpose: Purpose) -> None:
     assert session_of(texts, side_a="left", purpose=purpose) == session_of(texts, side_a="left")
 
 
+@pytest.mark.parametrize("purpose", [Purpose.RANKING, Purpose.GOLD, Purpose.REPEAT])
+def test_no_number_on_the_page_tells_which_votes_count(purpose: Purpose) -> None:
+    """Else one could undo the votes that are checked, and take more care with them alone."""
+    run, user = make_pair(["one", "two"], side_a="left", purpose=purpose)
+    address = f"/rate/{run.slug}/"
+    client = browser_of(user)
+    token = read_page(client.get(address).content.decode()).form["token"]
+    page = client.post(address, {"token": token, "choice": "tie"}, headers=HTMX).content.decode()
+    assert words_of(page).startswith("1 vote today · 1 in all · everybody: 1 votes")
+
+
 def test_session_of_other_texts_looks_different() -> None:
     """The two tests above can fail."""
     assert session_of(["one", "two"], side_a="left") != session_of(["one", "two"], side_a="right")
@@ -316,6 +327,11 @@ def make_pair(texts: list[str], *, side_a: str, purpose: Purpose = Purpose.RANKI
     )  # fmt: skip
     run.slug = "the-run"
     return run, user
+
+
+def words_of(page: str) -> str:
+    """Give what a reader sees, tags and runs of spaces away."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
 def without_chance(said: bytes) -> bytes:

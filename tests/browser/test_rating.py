@@ -1,21 +1,32 @@
 """A volunteer at the rating page: by mouse, by key, by thumb, with and without JavaScript."""
 
 import re
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from annotate.models import Comparison, Round, User, Vote
 from annotate.services import rounds
 from tests import factories as make
 from tests.browser.conftest import Open
+from tests.browser.rating import (
+    PHONE,
+    address_of,
+    button,
+    choices,
+    expect_another,
+    expect_votes,
+    hold,
+    make_pairs,
+    settle,
+    token_on,
+)
 
-SETTLE_MS = 450  # a little longer than the page waits after a new comparison
 KEYS = {
-    "ArrowLeft": "left", "1": "left", "ArrowRight": "right", "2": "right",
-    "ArrowDown": "tie", "3": "tie", "ArrowUp": "both_bad", "4": "both_bad",
+    "ArrowLeft": "left", "1": "left", "2": "tie", "3": "both_bad",
+    "ArrowRight": "right", "4": "right",
 }  # fmt: skip
+LONG = "A sentence that fills the line. " * 400
 
 
 @pytest.fixture
@@ -30,49 +41,42 @@ def round_(volunteer: User) -> Round:
     return round_
 
 
-def settle(page: Page) -> None:
-    """Wait as long as a comparison takes no vote after it has appeared."""
-    page.wait_for_timeout(SETTLE_MS)
-
-
-def expect_votes(page: Page, n: int) -> None:
-    """Wait until the page says that so many votes were cast, and look into the ledger."""
-    expect(page.locator("#progress")).to_contain_text(f"{n} in all")
-    assert Vote.objects.count() == n
-
-
-def token_on(page: Page) -> str:
-    return page.locator("input[name=token]").get_attribute("value") or ""
-
-
-def choices() -> list[str]:
-    """Give what was chosen on the screen, vote by vote."""
-    flip = {"left": {"a": "left", "b": "right"}, "right": {"a": "right", "b": "left"}}
-    return [
-        flip[str(vote.comparison.side_a)].get(vote.outcome, vote.outcome)
-        for vote in Vote.objects.select_related("comparison").order_by("id")
-    ]
-
-
-def button(page: Page, choice: str) -> Any:
-    return page.locator(f"button[value={choice}]")
-
-
 def test_vote_by_mouse_brings_the_next_comparison(
     open_as: Open, volunteer: User, round_: Round
 ) -> None:
     page = open_as(volunteer, "/")
-    page.get_by_role("link", name="Start rating").click()
+    page.locator(f"a[href='{address_of(round_)}']").first.click()
     first = token_on(page)
     settle(page)
     page.get_by_role("button", name="B is better").click()
     expect_votes(page, 1)
     assert choices() == ["right"]
-    assert token_on(page) == str(Comparison.objects.unanswered().get().token) != first
+    second = token_on(page)
+    assert second != first
+    assert second == str(Comparison.objects.unanswered().order_by("id")[0].token)
+
+
+def test_next_comparison_is_shown_before_the_site_has_answered(
+    open_as: Open, volunteer: User, round_: Round
+) -> None:
+    page = open_as(volunteer, address_of(round_))
+    ahead: list[str] = []
+    for number in range(1, 4):
+        settle(page)
+        held = hold(page, address_of(round_) + "?*")
+        first = token_on(page)
+        page.keyboard.press("1")
+        ahead.append(expect_another(page, first))
+        assert Vote.objects.count() == number - 1
+        held[0].continue_()
+        expect_votes(page, number)
+        page.unroute(address_of(round_) + "?*")
+        assert token_on(page) == ahead[-1]
+    assert len(set(ahead)) == 3
 
 
 def test_every_key_votes_as_the_legend_says(open_as: Open, volunteer: User, round_: Round) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    page = open_as(volunteer, address_of(round_))
     for number, key in enumerate(KEYS, start=1):
         settle(page)
         page.keyboard.press(key)
@@ -80,14 +84,34 @@ def test_every_key_votes_as_the_legend_says(open_as: Open, volunteer: User, roun
     assert choices() == list(KEYS.values())
 
 
+def test_arrows_up_and_down_scroll_and_do_not_vote(open_as: Open, volunteer: User) -> None:
+    round_ = make_pairs((LONG, LONG + "!"), ("a", "b"), user=volunteer)
+    page = open_as(volunteer, address_of(round_))
+    settle(page)
+    if not page.get_by_label("Show both answers in full").count():
+        page.keyboard.press("1")
+        expect_votes(page, 1)
+        page.keyboard.press("Backspace")
+    page.get_by_label("Show both answers in full").check()
+    votes = Vote.objects.count()
+    for _press in range(3):
+        page.keyboard.press("ArrowDown")
+    page.wait_for_function("window.scrollY > 0")
+    page.keyboard.press("ArrowUp")
+    page.wait_for_timeout(200)
+    assert Vote.objects.count() == votes
+
+
 def test_keys_that_were_not_meant_do_nothing(open_as: Open, volunteer: User, round_: Round) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    page = open_as(volunteer, address_of(round_))
     settle(page)
     page.evaluate(
         """() => {
           const strike = (init) => document.body.dispatchEvent(
             new KeyboardEvent("keydown", { bubbles: true, cancelable: true, ...init }));
           strike({ key: "1", isComposing: true });
+          strike({ key: "1", keyCode: 229 });
+          strike({ key: "Process", code: "Digit1", keyCode: 229 });
           strike({ key: "ArrowRight", repeat: true });
           for (const held of ["ctrlKey", "altKey", "metaKey", "shiftKey"])
             strike({ key: "ArrowLeft", [held]: true });
@@ -105,8 +129,19 @@ def test_keys_that_were_not_meant_do_nothing(open_as: Open, volunteer: User, rou
     expect_votes(page, 1)
 
 
+def test_key_that_is_held_down_is_one_vote(open_as: Open, volunteer: User, round_: Round) -> None:
+    page = open_as(volunteer, address_of(round_))
+    settle(page)
+    page.keyboard.down("ArrowRight")
+    for _repeat in range(10):
+        page.wait_for_timeout(100)
+        page.keyboard.down("ArrowRight")  # Chromium marks it as a repetition
+    page.keyboard.up("ArrowRight")
+    expect_votes(page, 1)
+
+
 def test_vote_without_javascript(open_as: Open, volunteer: User, round_: Round) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/", java_script_enabled=False)
+    page = open_as(volunteer, address_of(round_), java_script_enabled=False)
     button(page, "tie").click()
     expect_votes(page, 1)
     assert choices() == ["tie"]
@@ -118,7 +153,7 @@ def test_vote_without_javascript(open_as: Open, volunteer: User, round_: Round) 
 def test_double_click_is_one_vote(
     script: bool, open_as: Open, volunteer: User, round_: Round
 ) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/", java_script_enabled=script)
+    page = open_as(volunteer, address_of(round_), java_script_enabled=script)
     settle(page)
     button(page, "left").dblclick()
     expect_votes(page, 1)
@@ -129,22 +164,15 @@ def test_double_click_is_one_vote(
 def test_second_click_that_meets_the_next_comparison_is_no_vote(
     open_as: Open, volunteer: User, round_: Round
 ) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
-    first = token_on(page)
+    page = open_as(volunteer, address_of(round_))
     settle(page)
-    button(page, "left").click()
-    # No Playwright between the swap and the click: it is slower than a hand.
+    # No Playwright between the two: it is slower than a hand.
     page.evaluate(
-        """(first) => new Promise((done) => {
-          const look = () => {
-            if (document.querySelector("input[name=token]").value === first)
-              return requestAnimationFrame(look);
-            document.querySelector("button[value=left]").click();
-            done();
-          };
-          look();
-        })""",
-        first,
+        """() => {
+          const click = () => document.querySelector("#verdict button[value=left]").click();
+          click();
+          requestAnimationFrame(click);
+        }"""
     )
     page.wait_for_timeout(300)
     expect_votes(page, 1)
@@ -154,20 +182,21 @@ def test_second_click_that_meets_the_next_comparison_is_no_vote(
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_back_button_and_reload_change_nothing(
+def test_back_button_and_reload_show_no_judged_pair_again(
     script: bool, open_as: Open, volunteer: User, round_: Round
 ) -> None:
     page = open_as(volunteer, "/", java_script_enabled=script)
-    page.goto(f"/rate/{round_.run.slug}/")
+    page.goto(address_of(round_))
+    first = token_on(page)
     settle(page)
     button(page, "left").click()
     expect_votes(page, 1)
-    token = token_on(page)
+    second = token_on(page)
     page.reload()
-    assert token_on(page) == token
+    assert token_on(page) == second != first
     page.goto("/")
     page.go_back()
-    assert token_on(page) == token
+    expect(page.locator("#verdict input[name=token]")).to_have_value(second)
     assert Vote.objects.count() == 1
     settle(page)
     button(page, "right").click()
@@ -175,22 +204,32 @@ def test_back_button_and_reload_change_nothing(
     assert choices() == ["left", "right"]
 
 
-def test_two_tabs_share_one_comparison_and_one_vote(
+def test_two_tabs_show_the_same_pairs_and_make_one_vote_of_each(
     open_as: Open, volunteer: User, round_: Round
 ) -> None:
-    one = open_as(volunteer, f"/rate/{round_.run.slug}/")
-    other = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    one = open_as(volunteer, address_of(round_))
+    other = open_as(volunteer, address_of(round_))
+    assert token_on(one) == token_on(other)
     settle(other)
     button(one, "tie").click()
     expect_votes(one, 1)
     button(other, "both_bad").click()
-    expect(other.get_by_text("Your first vote stands.")).to_be_visible()
+    expect(other.locator(".note")).to_contain_text("Your first vote stands.")
     assert choices() == ["tie"]
     assert token_on(one) == token_on(other)
+    settle(other)
+    for number, tab in enumerate((other, one, other), start=2):
+        settle(tab)
+        seen = token_on(tab)
+        button(tab, "left").click()
+        expect_another(tab, seen)
+        expect(tab.locator("#unsaved")).to_be_hidden()
+        assert Vote.objects.count() <= number
+    assert Vote.objects.count() == Comparison.objects.filter(answered_at__isnull=False).count()
 
 
 def test_vote_after_the_round_closed_says_so(open_as: Open, volunteer: User, round_: Round) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    page = open_as(volunteer, address_of(round_))
     rounds.close_round(round_=round_)
     settle(page)
     button(page, "left").click()
@@ -199,62 +238,34 @@ def test_vote_after_the_round_closed_says_so(open_as: Open, volunteer: User, rou
     )
     expect(page.locator("[data-nothing-left]")).to_be_visible()
     page.get_by_role("link", name="Go to the home page").click()
-    expect(page.get_by_role("heading", name="Rate answers")).to_be_visible()
+    expect(page).to_have_url(re.compile("/$"))
     assert Vote.objects.count() == 0
 
 
-@pytest.mark.parametrize("fault", ["no connection", "server error"])
-def test_vote_that_fails_on_the_way_says_so_and_can_be_cast_again(
-    fault: str, open_as: Open, volunteer: User, round_: Round
-) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
-    token = token_on(page)
-
-    def fail(route: Any) -> None:
-        if fault == "no connection":
-            route.abort()
-        else:
-            route.fulfill(status=502, body="<!DOCTYPE html><h1>Bad gateway</h1>")
-
-    page.route("**/rate/**", fail, times=1)
+def test_last_pair_leads_to_why_nothing_is_left(open_as: Open, volunteer: User) -> None:
+    round_ = make_pairs(("a", "b"), user=volunteer)
+    page = open_as(volunteer, address_of(round_))
     settle(page)
-    button(page, "left").click()
-    expect(page.get_by_role("alert")).to_contain_text("Your vote was not saved")
-    assert token_on(page) == token
-    button(page, "left").click()
+    page.keyboard.press("2")
+    expect(page.get_by_text("You have judged every pair of this round.")).to_be_visible()
     expect_votes(page, 1)
-    expect(page.get_by_role("alert")).to_be_hidden()
-
-
-def test_vote_after_signing_out_elsewhere_asks_to_sign_in(
-    open_as: Open, volunteer: User, round_: Round
-) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    expect(page.get_by_role("link", name="My votes")).to_be_visible()
     settle(page)
-    page.context.clear_cookies(name="sessionid")
-    button(page, "left").click()
-    page.wait_for_url(re.compile("/sign-in/"))
-    page.get_by_label("Username").fill(volunteer.username)
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("form[data-comparison]")).to_be_visible()
+    page.keyboard.press("Backspace")
+    expect(page.locator("#verdict")).to_be_visible()
+    expect_votes(page, 0)
 
 
 def test_next_comparison_begins_at_the_top_with_the_focus_on_it(
-    open_as: Open, volunteer: User, transactional_db: None
+    open_as: Open, volunteer: User
 ) -> None:
-    round_ = make.make_open_round(n_prompts=0)
-    for _prompt in range(2):
-        prompt = make.make_prompt(round_.run.prompt_sets.get())
-        for candidate in round_.candidates.all():
-            make.make_completion(candidate, prompt, replies=["a long reply\n" * 1_500])
-    make.let_in(round_.run, volunteer)
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    round_ = make_pairs((LONG, LONG + "!"), (LONG, LONG + "?"), user=volunteer)
+    page = open_as(volunteer, address_of(round_))
     settle(page)
     expect(button(page, "left")).to_be_in_viewport(ratio=1)
     page.get_by_label("Show both answers in full").check()
     page.mouse.wheel(0, 5_000)
-    page.wait_for_function("window.scrollY > 1000")
+    page.wait_for_function("window.scrollY > 500")
     button(page, "right").focus()
     page.keyboard.press("Enter")
     expect_votes(page, 1)
@@ -262,32 +273,59 @@ def test_next_comparison_begins_at_the_top_with_the_focus_on_it(
     assert page.evaluate("document.activeElement.textContent") == "Which answer is better?"
 
 
-def test_sides_have_equal_weight_on_a_desk(open_as: Open, volunteer: User, round_: Round) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
-    left, right = (box.bounding_box() for box in page.locator(".reply").all())
-    buttons = [button(page, side).bounding_box() for side in ("left", "right")]
-    for one, other in ((left, right), buttons):
-        assert (one["width"], one["height"], one["y"]) == (
-            other["width"],
-            other["height"],
-            other["y"],
-        )
-    assert left["x"] < right["x"]
+def test_nothing_moves_when_the_next_pair_comes(open_as: Open, volunteer: User) -> None:
+    round_ = make_pairs((LONG, "b"), ("c", "d"), (LONG, "f"), ("g", "h"), user=volunteer)
+    page = open_as(volunteer, address_of(round_))
+    places = []
+    for number in range(1, 4):
+        settle(page)
+        page.keyboard.press("ArrowLeft")
+        expect_votes(page, number)
+        frame = (page.locator("h1"), button(page, "left"), button(page, "right"))
+        places.append([box.bounding_box() for box in frame])
+    assert places[0] == places[1] == places[2]
+
+
+STYLE = """(element) => {
+  const { color, backgroundColor, borderColor, fontSize, fontWeight, padding }
+    = getComputedStyle(element);
+  return [color, backgroundColor, borderColor, fontSize, fontWeight, padding];
+}"""
+
+
+@pytest.mark.parametrize("degrees", [False, True])
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280])
+def test_sides_have_equal_weight(degrees: bool, width: int, open_as: Open, volunteer: User) -> None:
+    round_ = make_pairs(("short", LONG), user=volunteer, asks_degree=degrees)
+    page = open_as(
+        volunteer, address_of(round_), viewport={"width": width, "height": 800}, locale="ja"
+    )
+    middle = page.locator(".foot").evaluate(
+        "(foot) => { const { left, right } = foot.getBoundingClientRect(); return left + right }"
+    )
+    ends = ("_clearly", "_slightly") if degrees else ("",)
+    pairs = [[button(page, f"left{end}"), button(page, f"right{end}")] for end in ends]
+    is_wide = width > 768
+    for one, other in [page.locator(".reply").all(), *pairs]:
+        left, right = one.bounding_box(), other.bounding_box()
+        # Chromium lays out in 64ths of a pixel.
+        assert left["width"] == pytest.approx(right["width"], abs=0.02)
+        assert one.evaluate(STYLE) == other.evaluate(STYLE)
+        if is_wide or [one, other] in pairs:
+            assert (left["height"], left["y"]) == (right["height"], right["y"])
+            # B's stands where A's would be in a mirror.
+            assert left["x"] + right["x"] + right["width"] == pytest.approx(middle, abs=0.02)
 
 
 def test_rating_on_a_phone(open_as: Open, volunteer: User, round_: Round) -> None:
-    page = open_as(
-        volunteer,
-        f"/rate/{round_.run.slug}/",
-        viewport={"width": 390, "height": 844},
-        is_mobile=True,
-        has_touch=True,
-    )
+    page = open_as(volunteer, address_of(round_), **PHONE)
     first, second = (box.bounding_box() for box in page.locator(".reply").all())
     assert second["y"] >= first["y"] + first["height"]
     assert first["width"] == second["width"]
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for box in page.locator(".verdict button").all():
+    targets = page.locator(".foot :is(button:not([hidden]), summary):visible").all()
+    assert len(targets) == 7
+    for box in targets:
         expect(box).to_be_in_viewport(ratio=1)
         assert box.bounding_box()["height"] >= 44
     expect(page.locator(".legend")).to_be_hidden()
@@ -298,16 +336,14 @@ def test_rating_on_a_phone(open_as: Open, volunteer: User, round_: Round) -> Non
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-def test_wild_texts_hold_the_layout(
-    width: int, open_as: Open, volunteer: User, transactional_db: None
-) -> None:
+def test_wild_texts_hold_the_layout(width: int, open_as: Open, volunteer: User) -> None:
     round_ = make.make_open_round(n_prompts=0)
+    make.let_in(round_.run, volunteer)
     prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=["x" * 2_000])
     wild = ["無" * 20_000, "مرحبا " * 50 + "https://example.org/" + "a" * 3_000 + "👩‍👩‍👧\n\t" * 40]
     for candidate, text in zip(round_.candidates.all(), wild, strict=True):
         make.make_completion(candidate, prompt, replies=[text])
-    make.let_in(round_.run, volunteer)
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/", viewport={"width": width, "height": 700})
+    page = open_as(volunteer, address_of(round_), viewport={"width": width, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     expect(button(page, "left")).to_be_in_viewport(ratio=1)
 
@@ -315,7 +351,7 @@ def test_wild_texts_hold_the_layout(
 def test_language_switch_keeps_the_comparison(
     open_as: Open, volunteer: User, round_: Round
 ) -> None:
-    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    page = open_as(volunteer, address_of(round_))
     token = token_on(page)
     page.get_by_role("button", name="日本語").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("どちらの回答が良いですか?")

@@ -9,8 +9,8 @@ from annotate.models import Comparison, Prompt, Round, User, Vote
 from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.browser.conftest import Open
-from tests.browser.test_accessibility import audit
-from tests.browser.test_rating import button, expect_votes, settle, token_on
+from tests.browser.test_accessibility import LOOKS, list_faults
+from tests.browser.rating import button, expect_votes, settle, token_on
 from tests.rendering.hostile import HOSTILE
 
 LONG = "\n\n".join(
@@ -75,7 +75,7 @@ def test_hostile_texts_run_nothing_fetch_nothing_and_stay_in_their_boxes(
     for comparison in pages:
         for view in ("rendered", "plain", "differences"):
             page.goto(f"{address_of(comparison)}?view={view}")
-            assert page.locator("input[name=token]").input_value() == str(comparison.token)
+            assert token_on(page) == str(comparison.token)
             assert page.evaluate("window.__ran") is None
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 800})
@@ -230,5 +230,5 @@ def test_text_from_right_to_left_is_set_from_the_right(open_as: Open, volunteer:
 def test_rendered_answers_pass_the_audit(view: str, open_as: Open, volunteer: User) -> None:
     markup = "### a\n# b\n#### c\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx\n```\n\n" + LONG
     comparison = make_pair([markup], ["## x\n\n" + LONG], volunteer)
-    page = open_as(volunteer, "/")
-    assert audit(page, f"{address_of(comparison)}?view={view}") == []
+    page = open_as(volunteer, f"{address_of(comparison)}?view={view}", reduced_motion="reduce")
+    assert [fault for look in LOOKS for fault in list_faults(page, **look)] == []

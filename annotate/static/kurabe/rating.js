@@ -29,7 +29,7 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.isComposing) closeMenus();
+    if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) closeMenus();
     if (!isForTheSite(event)) return;
     const name = CSS.escape(nameOf(event));
     const control = stage.section().querySelector(`[aria-keyshortcuts~="${name}"]`);
@@ -82,14 +82,14 @@
   }
 
   document.addEventListener("votes:answer", ({ detail }) => {
-    if (detail.isHere) stage.take(detail.fragment);
+    if (detail.isHere) stage.take(detail.fragment, { isAnswer: true });
     if (detail.outcome === "refused" && !document.querySelector(".notices .note"))
       stage.say("refused");
     stage.loadAhead();
   });
   document.addEventListener("votes:put-off", () => {
-    stage.wait();
-    stage.say(voteQueue.isUnkept() ? "not-kept" : "kept");
+    if (stage.isJudged()) stage.wait();
+    else stage.say(voteQueue.isUnkept() ? "not-kept" : "kept");
   });
 
   let wasFailing = false;
@@ -128,7 +128,6 @@
     kept = form && {
       step: stage.step(),
       fields: new FormData(form),
-      marks: [...form.querySelectorAll("input[name=mark]")],
       isWhole: document.getElementById("whole")?.checked,
       top: scrollY,
     };
@@ -143,7 +142,6 @@
 
   function restore() {
     const form = stage.form();
-    form.append(...kept.marks);
     for (const field of form.elements) {
       if (field.type === "checkbox")
         field.checked = kept.fields.getAll(field.name).includes(field.value);

@@ -53,24 +53,24 @@ const stage = (() => {
 
   // Nothing is here to go on with: say so, calmly, where the pair was.
   function wait() {
-    if (!isJudged || section().querySelector("[data-waiting]")) return;
+    if (section().querySelector("[data-waiting]")) return;
     const waiting = document.getElementById("waiting").content.cloneNode(true);
     section().replaceWith(waiting);
     section().querySelector("h1").focus({ preventScroll: true });
   }
 
   // Take a fragment of the site: its numbers, its words, and the section that it brings.
-  function take(fragment) {
+  function take(fragment, { isAnswer }) {
     document.getElementById("progress").replaceChildren(
       ...document.importNode(fragment.querySelector("#progress"), true).childNodes,
     );
     const notes = [...fragment.querySelectorAll(".note")];
     for (const note of notes) note.remove();
-    bring(fragment.querySelector("#stage"));
+    bring(fragment.querySelector("#stage"), isAnswer);
     if (notes.length) put(...notes);
   }
 
-  function bring(found) {
+  function bring(found, isAnswer) {
     if (!found) {
       lastStep = stepOf(document);
       return;
@@ -78,9 +78,9 @@ const stage = (() => {
     const step = stepOf(found);
     if (step && (voteQueue.has(step) || (step === stepOf(document) && !isJudged))) return;
     const next = document.importNode(found, true);
-    // Without a step it says that nothing is left.
-    if (isJudged || !step) show(next);
-    else ahead = next;
+    // Without a step it says that nothing is left: an answer to a vote, and no interruption.
+    if (isJudged || (!step && isAnswer)) show(next);
+    else if (step) ahead = next;
   }
 
   async function loadAhead() {
@@ -90,7 +90,7 @@ const stage = (() => {
       const address = `${rating.dataset.ahead}?${page}`;
       const response = await fetch(address, { headers: { "HX-Request": "true" } });
       const fragment = response.ok && voteQueue.parse(await response.text());
-      if (fragment) take(fragment);
+      if (fragment) take(fragment, { isAnswer: false });
     } catch {
       // The answer to the vote brings it.
     }
@@ -106,10 +106,13 @@ const stage = (() => {
 
   function put(...notes) {
     section().querySelector(".notices").replaceChildren(...notes);
-    readOut(notes.filter((note) => note.getAttribute("role") !== "alert"));
+    readOut();
   }
 
-  function readOut(notes) {
+  // What comes with its element is not always read out; alerts are, and need no second voice.
+  function readOut() {
+    const notes = [...section().querySelectorAll(".note:not([role=alert])")];
+    for (const note of notes) note.removeAttribute("role");
     document.getElementById("said").textContent = notes.map((note) => note.textContent).join(" ");
   }
 
@@ -118,7 +121,7 @@ const stage = (() => {
     ahead = null;
     lastStep = "";
     arrive({ isSame });
-    readOut([...section().querySelectorAll(".note:not([role=alert])")]);
+    readOut();
     loadAhead();
   }
 

@@ -1,64 +1,271 @@
-"""Every page of the site with something to read on it, and who reads it."""
+"""Every page of the site with something to read on it, who reads it, and what they do there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from annotate.models import Round, SelectionRun, TrainingRun, User
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from annotate.models import (
+    Annotator,
+    Invitation,
+    PassageMark,
+    ReasonTag,
+    Report,
+    Round,
+    SelectionRun,
+    TrainingRun,
+    User,
+)
+from annotate.services import exclusions, rounds
 from tests import factories as make
 from tests.views.pages import cast_votes, make_dataset, make_ranking, make_training
+
+MARKUP = """### A heading
+
+Text with **weight**, `code` and $a^2 + b^2$.
+
+| column | number |
+|---|---:|
+| one | 1 |
+
+```python
+print("a string", 1)  # a comment
+```
+
+> Quoted. 日本語も混ざる。
+"""
+LONG = "\n\n".join(f"Paragraph {n}. " + "A sentence that fills the line. " * 8 for n in range(20))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A site in use."""
+    """A site in use: runs at every stage, and people at every step of their way."""
 
     round_: Round
+    open_run: SelectionRun
+    invited_run: SelectionRun
+    turns_run: SelectionRun
+    closed_run: SelectionRun
+    emptied_run: SelectionRun
     volunteer: User
+    newcomer: User
     admin: User
 
     @property
     def run(self) -> SelectionRun:
-        """Give the run that is voted on."""
+        """Give the run in whose votes there is most to see."""
         return self.round_.run
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page before a reader, None for a stranger; `act` brings what needs a hand."""
+
+    reader: User | None
+    address: str
+    act: Callable[[Page], None] | None = None
+
+    def __str__(self) -> str:
+        deed = f", {self.act}" if self.act else ""
+        return f"{self.reader or 'a stranger'} at {self.address}{deed}"
+
+    def open_in(self, page: Page) -> None:
+        """Go to the page and do what there is to do."""
+        page.goto(self.address)
+        if self.act:
+            self.act(page)
 
 
 def make_site() -> Site:
     """Fill every page."""
-    round_ = make.make_open_round()
+    round_ = make.make_open_round(n_prompts=6)
     run = round_.run
+    volunteer = make.make_volunteer(run, board_name="Moss 苔")
+    admin = make.make_volunteer(run, "admin")
+    ask_everything(run)
+    add_own_votes(round_, volunteer)
+    draw_rich_pair(round_, volunteer)
+    add_care(round_, admin)
+    add_outcomes(round_)
+    others = [make.make_open_round() for _run in range(5)]
+    site = Site(
+        round_=round_,
+        open_run=others[0].run,
+        invited_run=others[1].run,
+        turns_run=others[2].run,
+        closed_run=others[3].run,
+        emptied_run=others[4].run,
+        volunteer=volunteer,
+        newcomer=make.make_user(),
+        admin=admin,
+    )
+    for other in others:
+        make.let_in(other.run, volunteer)
+    make.make_rules(site.open_run, door="open", practice_needed=1)
+    words = {"explanation_en": "The first is right.", "explanation_ja": "最初の回答が正しい。"}
+    make.make_gold_pair(site.open_run, use="practice", **words)
+    make.make_rules(site.invited_run, door="invitation")
+    Invitation.objects.create(run=site.invited_run, token="come-in", label="Friends")
+    ask_turn_by_turn(others[2])
+    close(others[3], volunteer)
+    cast_votes(others[4], Annotator.objects.get(user=volunteer), 3)
+    return site
+
+
+def ask_everything(run: SelectionRun) -> None:
+    """Ask all that a run can ask."""
+    rules = make.make_rules(run, asks_degree=True, offers_comment=True)
+    for n, (en, ja) in enumerate([("more correct", "より正確"), ("repetition", "繰り返しが多い")]):
+        tag, _is_new = ReasonTag.objects.get_or_create(
+            slug=f"reason-{n}", defaults={"label_en": en, "label_ja": ja}
+        )
+        rules.reasons.add(tag)
+
+
+def draw_rich_pair(round_: Round, user: User) -> None:
+    """Put before the user a conversation of two turns whose replies hold all that can be drawn."""
+    prompt = make.make_prompt(
+        round_.run.prompt_sets.get(), language="ja", turns=["A?", "B?"], system="Be brief."
+    )
+    first, second = [
+        make.make_completion(candidate, prompt, replies=[MARKUP + candidate.name, LONG + end])
+        for candidate, end in zip(round_.candidates.order_by("id"), ("One.", "Two."), strict=True)
+    ]
+    annotator = Annotator.objects.get(user=user)
+    make.make_comparison(first, second, round_=round_, annotator=annotator, shown_at=timezone.now())
+
+
+def add_own_votes(round_: Round, user: User) -> None:
+    """Let the user vote with all that goes with it, skip a pair, and report one."""
+    annotator = Annotator.objects.get(user=user)
     cast_votes(round_, make.make_annotator(kind="simulated"), 2)
+    first, second = round_.candidates.order_by("id")
+    pairs = zip(first.completions.order_by("id"), second.completions.order_by("id"), strict=True)
+    drawn = [
+        make.make_comparison(one, other, round_=round_, annotator=annotator)
+        for (one, other), _number in zip(pairs, range(3), strict=False)
+    ]
+    vote = make.make_vote(
+        drawn[0], "a", degree="clearly", reasons_a=["reason-0"], comment="Clear. 明快。"
+    )
+    PassageMark.objects.create(vote=vote, which="a", turn=1, start=0, end=5, tag="unnatural")
+    make.make_vote(drawn[1], "tie")
+    drawn[2].skipped_at, drawn[2].skip_reason = timezone.now(), "cannot_judge"
+    drawn[2].save()
+    Report.objects.create(comparison=drawn[2], completion=drawn[2].completion_b, text="Unkind.")
+
+
+def add_care(round_: Round, admin: User) -> None:
+    """Add a known answer, an invitation, and an exclusion."""
+    run = round_.run
+    make.make_gold_pair(run)
+    Invitation.objects.create(run=run, label="A class", admits_at_most=3)
+    careless = make.make_annotator(name="careless")
+    cast_votes(round_, careless, 2)
+    exclusions.exclude(run=run, annotator=careless, reason="Always left.", by=admin)
+
+
+def add_outcomes(round_: Round) -> None:
+    """Add a ranking, a dataset and a training."""
+    run = round_.run
     make_ranking(run)
     training_run = make_training(
         run, dataset=make_dataset(run), steps=25, state=TrainingRun.State.FINISHED
     )
     make.make_candidate(run, training_run=training_run)
-    return Site(
-        round_=round_,
-        volunteer=make.make_volunteer(run),
-        admin=make.make_volunteer(run, "admin"),
-    )
 
 
-def list_pages(site: Site) -> Iterator[tuple[User | None, str]]:
-    """Yield each page's reader, None for a stranger, and its address."""
-    run, dataset = site.run, site.run.datasets.get()
-    for address in ("/", "/sign-in/"):
-        yield None, address
-    for address in (
-        "/",
-        f"/rate/{run.slug}/",
-        f"/rate/{run.slug}/?view=differences",
-        "/rate/never-made/",
-        f"/runs/{run.slug}/",  # not for volunteers: the page that says so
-    ):
-        yield site.volunteer, address
-    for address in (
-        "/",
-        "/runs/",
-        f"/runs/{run.slug}/",
-        f"/runs/{run.slug}/quality/",
-        f"/runs/{run.slug}/rankings/{run.rankings.get().pk}/",
-        f"/datasets/{dataset.pk}/",
-        f"/training/{dataset.training_runs.get().pk}/",
-    ):
-        yield site.admin, address
+def ask_turn_by_turn(round_: Round) -> None:
+    """Add a conversation of which each turn is judged apart."""
+    make.make_rules(round_.run, judges_each_turn=True)
+    prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=["First?", "Second?"])
+    for candidate in round_.candidates.all():
+        make.make_completion(candidate, prompt)
+
+
+def close(round_: Round, user: User) -> None:
+    """Let the user vote in a run, and close it."""
+    cast_votes(round_, Annotator.objects.get(user=user), 2)
+    make_ranking(round_.run)
+    rounds.close_round(round_=round_)
+    SelectionRun.objects.filter(pk=round_.run_id).update(state=SelectionRun.State.CLOSED)
+
+
+def list_pages(site: Site) -> Iterator[Shown]:
+    """Yield every page, all of one reader together."""
+    run, own = site.run, Annotator.objects.get(user=site.volunteer)
+    dataset, rate = run.datasets.get(), f"/rate/{run.slug}/"
+    yield Shown(None, "/")
+    yield Shown(None, "/sign-in/")
+    yield Shown(None, "/sign-in/", ask_for_code)
+    yield Shown(None, f"/rate/{site.open_run.slug}/welcome/")
+    yield Shown(None, "/invitation/come-in/")
+    yield Shown(None, "/invitation/nobodys/")
+    yield Shown(None, f"/rate/{site.invited_run.slug}/")
+    yield Shown(None, "/me/")
+    yield Shown(None, "/goodbye/")
+    yield Shown(None, "/never-made/")
+    yield Shown(site.newcomer, f"{rate}welcome/")
+    yield Shown(site.volunteer, "/")
+    yield Shown(site.volunteer, rate)
+    yield Shown(site.volunteer, f"{rate}?view=differences")
+    yield Shown(site.volunteer, rate, partial(open_menu, place=0))
+    yield Shown(site.volunteer, rate, partial(open_menu, place=1))
+    yield Shown(site.volunteer, rate, partial(open_menu, place=2))
+    yield Shown(site.volunteer, f"{rate}?view=rendered", select_words)
+    yield Shown(site.volunteer, f"/rate/{site.turns_run.slug}/")
+    yield Shown(site.volunteer, f"/rate/{site.open_run.slug}/practice/")
+    yield Shown(site.volunteer, f"/rate/{site.open_run.slug}/practice/", answer)
+    yield Shown(site.volunteer, f"/rate/{site.emptied_run.slug}/")
+    yield Shown(site.volunteer, f"/rate/{site.closed_run.slug}/")
+    yield Shown(site.volunteer, f"/rate/{site.closed_run.slug}/results/")
+    yield Shown(site.volunteer, f"{rate}results/")
+    yield Shown(site.volunteer, f"{rate}votes/")
+    for comparison in own.comparisons.filter(round=site.round_).order_by("id")[:3]:
+        yield Shown(site.volunteer, f"{rate}votes/{comparison.token}/")
+    yield Shown(site.volunteer, f"{rate}board/")
+    yield Shown(site.volunteer, f"/rate/{site.turns_run.slug}/board/")
+    yield Shown(site.volunteer, "/me/")
+    yield Shown(site.volunteer, "/me/take-back/")
+    yield Shown(site.volunteer, f"/runs/{run.slug}/")  # the page that says no
+    yield Shown(site.admin, "/")
+    yield Shown(site.admin, "/runs/")
+    yield Shown(site.admin, f"/runs/{run.slug}/")
+    yield Shown(site.admin, f"/runs/{run.slug}/quality/")
+    yield Shown(site.admin, f"/runs/{run.slug}/quality/", open_details)
+    yield Shown(site.admin, f"/runs/{run.slug}/rating/", open_details)
+    yield Shown(site.admin, f"/runs/{run.slug}/rankings/{run.rankings.first().pk}/")
+    yield Shown(site.admin, f"/datasets/{dataset.pk}/")
+    yield Shown(site.admin, f"/training/{dataset.training_runs.get().pk}/")
+    yield Shown(site.admin, "/reports/", open_details)
+
+
+def ask_for_code(page: Page) -> None:
+    """Ask for a sign-in code, and come to where it is typed in."""
+    page.locator("input[type=email]").fill("moss@example.org")
+    page.locator("input[type=email]").press("Enter")
+    page.wait_for_url("**/sign-in/code/")
+
+
+def open_menu(page: Page, *, place: int) -> None:
+    """Open one of the menus below the buttons: why, skip, report."""
+    page.locator("details.menu > summary").nth(place).click()
+
+
+def select_words(page: Page) -> None:
+    """Select a passage, so that its tools come."""
+    page.locator("[data-reply=left] strong").first.dblclick()
+    page.locator("#passage-tools").wait_for()
+
+
+def answer(page: Page) -> None:
+    """Answer the practice comparison, and come to its explanation."""
+    page.locator("button[name=choice]").first.click()
+    page.wait_for_load_state()
+
+
+def open_details(page: Page) -> None:
+    """Open all that is folded."""
+    page.evaluate("document.querySelectorAll('main details').forEach((box) => { box.open = true })")

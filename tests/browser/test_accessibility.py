@@ -43,14 +43,14 @@ FOCUS = """[
 def test_every_page_is_for_everybody(language: str, open_as: Open, transactional_db: None) -> None:
     """axe-core finds nothing on any page, narrow or wide, light or dark."""
     faults = {}
-    for reader, pages in itertools.groupby(list_pages(make_site()), lambda pair: pair[0]):
+    for reader, pages in itertools.groupby(list_pages(make_site()), lambda shown: shown.reader):
         page = open_as(reader, "/sign-in/", locale=language, reduced_motion="reduce")
-        for _reader, address in pages:
-            page.goto(address)
+        for shown in pages:
+            shown.open_in(page)
             assert page.locator("html").get_attribute("lang") == language
-            found = [f"{look}: {fault}" for look in LOOKS for fault in list_faults(page, **look)]
+            found = {fault: look for look in LOOKS for fault in list_faults(page, **look)}
             if found:
-                faults[f"{reader or 'a stranger'} at {address}"] = found
+                faults[str(shown)] = found
     assert faults == {}
 
 

@@ -138,6 +138,7 @@ def record_vote(
             if vote.turn == turn:
                 return vote
         rules = _check_open(comparison)
+        _check_consent(comparison, annotator)
         turns.check_turn(comparison, rules, turn, standing)
         ballot = ballots.read_ballot(
             comparison=comparison,
@@ -348,6 +349,18 @@ def _check_open(comparison: Comparison) -> RatingRules:
     if comparison.round.closed_at is not None:
         raise errors.RoundClosed(_("This round has closed, so the vote was not taken."))
     return turns.rules_of(comparison.round.run)
+
+
+def _check_consent(comparison: Comparison, annotator: Annotator) -> None:
+    """Refuse a vote that was under way while its annotator took all votes back.
+
+    Every comparison was dropped then, so the others need not be asked about.
+    """
+    if comparison.dropped_at is None:
+        return
+    consents = annotator.consents.values_list("withdrawn_at", flat=True)
+    if consents and None not in consents:
+        raise errors.VoteRefused(_("You took your consent back, so the vote was not taken."))
 
 
 def _skip(comparison: Comparison, reason: str) -> None:

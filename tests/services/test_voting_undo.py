@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Report, Round, Vote
-from annotate.services import errors, ledger, rounds, voting
+from annotate.services import consent, errors, ledger, rounds, voting
 from tests import factories as make
 from tests.services.threads import at_once
 
@@ -250,6 +250,18 @@ def test_withdraw_all_takes_back_every_vote_and_shows_none_of_them_again() -> No
     assert again not in (waiting, votes[0].comparison)
     assert undo(round_, annotator) is None
     assert voting.withdraw_all(annotator=annotator, by=user) == 0
+
+
+def test_a_vote_under_way_while_consent_is_taken_back_is_refused() -> None:
+    round_ = make.make_open_round()
+    annotator = make.make_annotator()
+    make.make_participant(round_.run, annotator)
+    waiting = lease(round_, annotator)
+    consent.take_back(annotator=annotator)
+    with pytest.raises(errors.VoteRefused, match="took your consent back"):
+        judge(waiting)
+    consent.give_consent(annotator=annotator, text=make.make_consent_text())
+    assert judge(waiting).comparison == waiting
 
 
 def test_withdraw_all_leaves_the_pairs_to_others() -> None:

@@ -17,7 +17,7 @@ class AddressForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail address"),
         max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "autofocus": True}),
     )
 
     def clean_email(self) -> str:
@@ -33,6 +33,11 @@ class AddressForm(forms.Form):
 
 class PasswordForm(AuthenticationForm):
     """A username and its password; wrong ones are counted by address and by name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The address above it is what most who come here have.
+        self.fields["username"].widget.attrs.pop("autofocus", None)
 
     def clean(self) -> dict[str, Any]:
         """Check both, unless there were too many wrong ones before."""

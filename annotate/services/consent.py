@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from annotate.models import Annotator, Consent, ConsentText, SelectionRun, Vote
+from annotate.models import Annotator, Comparison, Consent, ConsentText, Vote
+from annotate.models.comparisons import Purpose
 from annotate.services import errors, voting
 
 
@@ -49,10 +51,11 @@ def give_consent(*, annotator: Annotator, text: ConsentText | None) -> Consent:
 
 
 def count_votes(*, annotator: Annotator) -> TakenBack:
-    """Count the votes that would stop counting if the annotator took everything back."""
-    standing = Vote.objects.standing().filter(comparison__annotator=annotator)
-    runs = SelectionRun.objects.filter(rounds__comparisons__votes__in=standing).distinct()
-    return TakenBack(votes=standing.count(), runs=runs.count())
+    """Count the comparisons, practice left out, whose votes would be taken back, and their runs."""
+    voted = Exists(Vote.objects.standing().filter(comparison=OuterRef("pk")))
+    judged = Comparison.objects.filter(voted, annotator=annotator).exclude(purpose=Purpose.PRACTICE)
+    runs = judged.order_by().values("round__run").distinct()
+    return TakenBack(votes=judged.count(), runs=runs.count())
 
 
 def take_back(*, annotator: Annotator) -> TakenBack:

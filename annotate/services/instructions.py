@@ -20,7 +20,7 @@ TASK_JA = """\
 言葉は**自然**で、質問が求める言語で書かれているか。
 """
 TIE_EN = """\
-- **Draw**: they are equally good. Draws are fine and tell us something, so do not force one."""
+- **Draw**: they are equally good. Draws are welcome; do not force a choice."""
 TIE_JA = """\
 - **引き分け**: 同じくらい良いとき。引き分けも大切な答えです。無理に選ばなくてかまいません。"""
 BOTH_BAD_EN = "- **Both bad**: neither would have helped the person who asked."
@@ -34,11 +34,11 @@ OTHERS_JA = """\
 - **報告する**: 有害な回答を見つけたとき。管理者が確かめるまで、ほかの人には表示されません。
 """
 KEYS_EN = """\
-With a keyboard: **←** or **1** for A, **→** or **2** for B{keys}. One key votes and brings the
-next pair, and you can undo it. There is no hurry.
+With a keyboard: **←** for A, **→** for B, and the digits from **1** on for the buttons from left
+to right. One key votes and brings the next pair, and you can undo it. There is no hurry.
 """
 KEYS_JA = """\
-キーボードでは **←** か **1** で A、**→** か **2** で B{keys}です。
+キーボードでは **←** で A、**→** で B を選びます。数字キーは **1** から順に、左からのボタンに当たります。
 キー一つで投票され、次の組に進みます。取り消すこともできます。急ぐ必要はありません。
 """
 
@@ -53,14 +53,12 @@ def instructions_for(*, rules: RatingRules, language: str) -> str:
 def _house_en(rules: RatingRules) -> str:
     """Say in English what this run offers."""
     choices = [TIE_EN] * rules.offers_tie + [BOTH_BAD_EN] * rules.offers_both_bad + [OTHERS_EN]
-    keys = ", **↓** or **3** for a draw" * rules.offers_tie
-    keys += ", **↑** or **4** for both bad" * rules.offers_both_bad
-    return "\n".join([TASK_EN, *choices, KEYS_EN.format(keys=keys)])
+    keys = KEYS_EN.format(degrees=DEGREES_EN * rules.asks_degree)
+    return "\n".join([TASK_EN, *choices, keys])
 
 
 def _house_ja(rules: RatingRules) -> str:
     """Say in Japanese what this run offers."""
     choices = [TIE_JA] * rules.offers_tie + [BOTH_BAD_JA] * rules.offers_both_bad + [OTHERS_JA]
-    keys = "、**↓** か **3** で引き分け" * rules.offers_tie
-    keys += "、**↑** か **4** でどちらも悪い" * rules.offers_both_bad
-    return "\n".join([TASK_JA, *choices, KEYS_JA.format(keys=keys)])
+    keys = KEYS_JA.format(degrees=DEGREES_JA * rules.asks_degree)
+    return "\n".join([TASK_JA, *choices, keys])

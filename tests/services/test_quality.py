@@ -1,5 +1,6 @@
 """Quality of votes: what counts, what is left out, and the numbers of a real crowd."""
 
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -375,3 +376,24 @@ def test_quality_of_a_real_crowd(crowd: SelectionRun) -> None:
         "self_consistency", "gold_accuracy", "seconds_per_1000_characters",
     }  # fmt: skip
     assert Completion.objects.of_run(crowd).count() == 1133
+    # One candidate answers a zero-width space where others answer nothing.
+    texts = Counter(
+        (prompt, " ".join(replies[0].replace("\u200b", " ").split()))
+        for prompt, replies in Completion.objects.of_run(crowd).values_list("prompt", "replies")
+    )
+    equal = sum(n * (n - 1) // 2 for n in texts.values())
+    assert quality.identical_pairs == equal > 0
+
+
+def test_excluding_and_counting_again_a_real_annotator(crowd: SelectionRun) -> None:
+    """The one with the lowest reliability has 343 votes."""
+    before = measure(crowd)
+    worst = min(before.annotators, key=lambda row: row.reliability or 1)
+    entry = exclude(run=crowd, annotator=Annotator.objects.get(pk=worst.pk), reason="a trial")
+    without = measure(crowd)
+    assert (worst.votes, without.votes, without.votes_excluded) == (343, 8588, 343)
+    assert before.agreement.alpha is not None
+    assert without.agreement.alpha is not None
+    assert without.agreement.alpha.value > before.agreement.alpha.value + 0.02
+    undo_exclusion(exclusion=entry, reason="the trial is over")
+    assert measure(crowd) == before

@@ -34,13 +34,15 @@ OTHERS_JA = """\
 - **報告する**: 有害な回答を見つけたとき。管理者が確かめるまで、ほかの人には表示されません。
 """
 KEYS_EN = """\
-With a keyboard: **←** for A, **→** for B, and the digits from **1** on for the buttons from left
-to right. One key votes and brings the next pair, and you can undo it. There is no hurry.
+With a keyboard: **←** for A, **→** for B{degrees}; the digits are the buttons from left to right.
+One key votes and brings the next pair, and you can undo it. There is no hurry.
 """
 KEYS_JA = """\
-キーボードでは **←** で A、**→** で B を選びます。数字キーは **1** から順に、左からのボタンに当たります。
+キーボードでは **←** で A、**→** で B です{degrees}。数字キーは、左から順に各ボタンに当たります。
 キー一つで投票され、次の組に進みます。取り消すこともできます。急ぐ必要はありません。
 """
+DEGREES_EN = ", with **Shift** where it is clearly better"
+DEGREES_JA = "（明らかに良いときは **Shift** と一緒に押します）"
 
 
 def instructions_for(*, rules: RatingRules, language: str) -> str:

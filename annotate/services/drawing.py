@@ -172,7 +172,10 @@ def _why_nothing_is_left(
     waiting = unseen.order_by().values_list("prompt__language", flat=True).distinct()
     if names := sorted({_name_language(tag) for tag in waiting}):
         return errors.NotYourLanguage(
-            _("What is left to compare is in: %(languages)s. If you read it, add it to yours.")
+            _(
+                "Nothing is left in your languages. More waits in: %(languages)s. If you read it,"
+                " add it to yours."
+            )
             % {"languages": ", ".join(names)}
         )
     if annotator.comparisons.filter(round=round_).exclude(purpose=Purpose.PRACTICE).exists():
@@ -301,6 +304,6 @@ def _is_read_by(annotator: Annotator, language: str) -> Q:
 def _name_language(tag: str) -> str:
     """Name a language in the reader's own; a tag that Django does not know stays a tag."""
     try:
-        return str(get_language_info(tag)["name_translated"])
+        return str(get_language_info(tag.lower())["name_translated"])
     except KeyError:
         return tag

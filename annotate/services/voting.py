@@ -212,13 +212,14 @@ def undo_vote(*, run: SelectionRun, annotator: Annotator) -> Comparison | None:
 
     Raises:
         RoundClosed: no round of the run is open.
+        VoteRefused: the comparison may not be shown again, such as one that was reported since.
     """
     round_ = run.rounds.open().first()
     if round_ is None:
         raise errors.RoundClosed(_("This round takes no votes."))
     with transaction.atomic():
         annotator = waiting.hold_annotator(annotator)
-        comparison = waiting.find_last_judged(round_, annotator)
+        comparison = waiting.find_last_judged(round_, annotator, RatingRules.of(run))
         if comparison is None:
             return None
         if comparison.skipped_at is None:

@@ -11,6 +11,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Max, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotate.models import Annotator, Comparison, RatingRules, Round
 from annotate.models.comparisons import ComparisonQuerySet, Purpose
@@ -92,19 +93,30 @@ def show_next(comparison: Comparison) -> None:
     )
 
 
-def find_last_judged(round_: Round, annotator: Annotator) -> Comparison | None:
-    """Find what the annotator voted on or skipped last, and did not report."""
+def find_last_judged(round_: Round, annotator: Annotator, rules: RatingRules) -> Comparison | None:
+    """Find what the annotator voted on or skipped last, and did not report.
+
+    Raises:
+        VoteRefused: it may not be shown again, so that it has to stay as it is.
+    """
     standing = Q(votes__withdrawn_number=None)
-    return (
+    may_be_shown = drawing.may_be_shown(annotator=annotator, rules=rules)
+    last = (
         _of_kind(annotator.comparisons.filter(round=round_), is_practice=False)
         .filter(dropped_at=None)
         .exclude(skipped_at__isnull=False, reports__isnull=False)
         .annotate(voted_at=Max("votes__created_at", filter=standing))
         .annotate(judged_at=Coalesce("skipped_at", "answered_at", "voted_at"))
+        .annotate(may_be_shown=ExpressionWrapper(may_be_shown, output_field=BooleanField()))
         .filter(judged_at__isnull=False)
         .order_by("-judged_at", "-id")
         .first()
     )
+    if last is not None and not last.may_be_shown:  # type: ignore[attr-defined]
+        raise errors.VoteRefused(
+            _("The last pair may not be shown any more, so what you said of it stays.")
+        )
+    return last
 
 
 def check_daily_limit(
@@ -122,9 +134,12 @@ def check_daily_limit(
     )
     if judged.count() + n_before >= rules.daily_limit:
         raise errors.DailyLimitReached(
-            _(
-                "You have reached today's limit of %(limit)s. Come back tomorrow: the day begins"
-                " at midnight (%(zone)s)."
+            ngettext(
+                "You have reached today's limit of %(limit)s vote. Come back tomorrow: the day"
+                " begins at midnight (%(zone)s).",
+                "You have reached today's limit of %(limit)s votes. Come back tomorrow: the day"
+                " begins at midnight (%(zone)s).",
+                rules.daily_limit,
             )
             % {"limit": rules.daily_limit, "zone": timezone.get_current_timezone_name()}
         )

@@ -69,9 +69,14 @@ def test_a_simulated_annotator_reads_every_language() -> None:
 
 
 def test_languages_that_wait_are_named() -> None:
-    round_, annotator = round_in("ja", "fr-CA", "en", "tlh"), make.make_annotator(languages=["en"])
+    round_, annotator = (
+        round_in("ja", "fr-CA", "en", "zh-Hant", "tlh"),
+        make.make_annotator(languages=["en"]),
+    )
     assert len(judge_all(round_, annotator)) == 1
-    with pytest.raises(errors.NotYourLanguage, match=r"in: French, Japanese, tlh\. If"):
+    with pytest.raises(
+        errors.NotYourLanguage, match=r"in: French, Japanese, Traditional Chinese, tlh\. If"
+    ):
         lease(round_, annotator)
 
 

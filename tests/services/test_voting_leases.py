@@ -187,7 +187,7 @@ def test_lease_comparison_stops_at_the_daily_limit() -> None:
     assert lease(round_, annotator) == second
     assert lease_after(second) is None
     judge(second)
-    with pytest.raises(errors.DailyLimitReached, match=r"limit of 2\..* midnight \(UTC\)"):
+    with pytest.raises(errors.DailyLimitReached, match=r"limit of 2 votes\..* midnight \(UTC\)"):
         lease(round_, annotator)
     yesterday = timezone.now() - timedelta(days=1)
     Comparison.objects.filter(pk=first.pk).update(answered_at=yesterday)

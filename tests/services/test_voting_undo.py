@@ -229,6 +229,15 @@ def test_undo_passes_over_what_was_reported() -> None:
     assert undo(round_, annotator) is None
 
 
+def test_undo_leaves_a_vote_on_what_others_reported_since() -> None:
+    round_, annotator = make.make_open_round(n_prompts=1), make.make_annotator()
+    judge(lease(round_, annotator))
+    report(lease(round_, make.make_annotator()))
+    with pytest.raises(errors.VoteRefused, match="may not be shown any more"):
+        undo(round_, annotator)
+    assert Vote.objects.standing().count() == 1
+
+
 def test_withdraw_all_takes_back_every_vote_and_shows_none_of_them_again() -> None:
     round_, other = make.make_open_round(), make.make_open_round()
     annotator, user = make.make_annotator(), make.make_user()

@@ -151,25 +151,29 @@ _MACHINE = re.compile(
 )
 _NAME = r"(?!AI\b|A\.I\.|Artificial|An?\b|The\b)[A-Z][\w.-]{1,30}"
 _NAME_JA = r"[「『\"]?(?:(?!AI|A\.I)[A-Z][\w.-]{1,30}?|[ァ-ヴー・]{2,20})[」』\"]?"
-_BOT_JA = r"(?:AI|アシスタント|チャットボット|人工知能)"
+_BOT_JA = r"(?:AI|(?:AI)?(?:アシスタント|チャットボット|エージェント)|人工知能)"
+_SAID_JA = r"(?:です|と申し|といい|と言い|と名付け|だ[。よ]|(?=[。、（(]))"
 _UNKNOWN = (
     re.compile(
-        rf"(?i:{_I}{_WORD}{{0,4}}?{_VERB})\s(?:[a-z-]{{1,20}}\s){{0,3}}?(?:by|at)\s{{0,2}}"
+        rf"(?i:{_I})(?:"
+        # "I was created by a team at NAME"
+        rf"(?i:{_WORD}{{0,4}}?{_VERB})\s(?:[a-z-]{{1,20}}\s){{0,3}}?(?:by|at)\s{{0,2}}"
         r"(?:(?!was|were|is|and)[a-z,-]{1,20}\s){0,6}[\"“]?"
-        r"(?!Python|God\b|I\b|AI\b|Humans?\b|Artificial)[A-Z][\w&-]{2,30}(?:\s[A-Z][\w&-]{1,30}){0,3}"
+        r"(?!Python|God\b|I\b|AI\b|Humans?\b|Artificial)[A-Z][\w&-]{2,30}"
+        r"(?:\s[A-Z][\w&-]{1,30}){0,3}"
+        # "I am NAME, an AI"
+        rf"|{_QUOTE}{_NAME}{_QUOTE},\s(?:an?|the|your)\s(?:[\w-]{{1,20}}\s){{0,5}}"
+        r"(?:AI|language model|assistant|chatbot)\b"
+        # "I am an AI called NAME"
+        r"|(?:[\w-]{1,20}\s){1,6}(?:AI|model|assistant|chatbot)\s(?:called|named|known as)\s"
+        rf"{_QUOTE}{_NAME})"
     ),
     re.compile(rf"(?i:{_MY_NAME}){_QUOTE}{_NAME}"),
     re.compile(
-        rf"(?i:{_I}){_QUOTE}{_NAME}{_QUOTE},\s(?:an?|the|your)\s(?:[\w-]{{1,20}}\s){{0,5}}"
-        r"(?:AI|language model|assistant|chatbot)\b"
-    ),
-    re.compile(
-        rf"(?i:{_I})(?:[\w-]{{1,20}}\s){{1,6}}(?:AI|model|assistant|chatbot)\s"
-        rf"(?:called|named|known as)\s{_QUOTE}{_NAME}"
-    ),
-    re.compile(
-        rf"{_ME_JA}(?:の名前は|は[^。はが\n]{{0,20}}?{_BOT_JA}の){_NAME_JA}"
-        r"(?:です|と申し|といい|と言い|だ[。よ])"
+        rf"(?<![「『]){_ME_JA}(?:"
+        rf"(?:の名前は|は[^。はが\n]{{0,30}}?{_BOT_JA}(?:の|である)){_NAME_JA}{_SAID_JA}"
+        rf"|は[「『]{_NAME_JA}[」』]と(?:名付け|呼ば)"
+        rf"|は{_NAME_JA}(?:です|といいます)。(?:私は)?(?:AI|人工知能))"
     ),
     re.compile(rf"{_BOT_JA}の{_NAME_JA}と(?:申し|いいます|言います)"),
 )
@@ -219,33 +223,39 @@ class _Known(NamedTuple):
     rules: tuple[Rule, ...]
 
 
-# A version may follow a name: Llama-2-7b, GPT-4o, Qwen2.5.
-_VERSION = r"(?:[- ]?\d[\w.-]*|-?[0-9a-z]{1,4})??"
+# A version may follow a name: Llama-2, GPT-4o, Qwen2.5, gpt-oss.
+_VERSION = r"(?:[- ]?\d[\w.-]*|-[0-9a-z]{1,4})??"
+_LETTERS = re.compile(r"[a-z]+")
 
 
 @lru_cache(maxsize=512)
-def _known_names(names: tuple[str, ...]) -> tuple[_Known, ...]:
+def _known_names(names: tuple[str, ...]) -> dict[str, list[_Known]]:
+    """Sort names by their first run of letters, which no text lacks that has the name.
+
+    Names without such letters stand under "".
+    """
     models = {word.lower() for word in (*MODELS, *own_names(names))}
     makers = {word.lower() for word in MAKERS}
-    return tuple(
-        _Known(
-            word,
-            re.compile(rf"(?<![a-z0-9_-])({re.escape(word)}){_VERSION}(?![a-z0-9_])"),
-            _MODEL_RULES if word in models else _MAKER_RULES,
-        )
-        for word in sorted(models | makers, key=lambda word: (-len(word), word))
-    )
+    known: dict[str, list[_Known]] = {}
+    for word in models | makers:
+        letters = _LETTERS.search(word)
+        pattern = rf"(?<![a-z0-9_-])({re.escape(word)}){_VERSION}(?![a-z0-9_])"
+        rules = _MODEL_RULES if word in models else _MAKER_RULES
+        key = letters[0] if letters else ""
+        known.setdefault(key, []).append(_Known(word, re.compile(pattern), rules))
+    return known
 
 
 def _find_known(text: str, names: tuple[str, ...]) -> str:
     lowered = text.replace("\u0130", "I").lower()  # the one letter whose small form is two
+    known = _known_names(names)
+    keys = {"", *_LETTERS.findall(lowered)} & known.keys()
+    there = [each for key in keys for each in known[key] if each.word in lowered]
     left = MAX_NAMES
-    for known in _known_names(names):
-        if known.word not in lowered:
-            continue
-        for match in islice(known.pattern.finditer(lowered), left):
+    for each in sorted(there, key=lambda each: (-len(each.word), each.word)):
+        for match in islice(each.pattern.finditer(lowered), left):
             left -= 1
-            if _is_meant(text, match) and (passage := _read_around(text, match, known.rules)):
+            if _is_meant(text, match) and (passage := _read_around(text, match, each.rules)):
                 return passage
     return ""
 

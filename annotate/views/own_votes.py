@@ -20,6 +20,7 @@ from annotate.models import Annotator, Comparison, RatingRules, Report, Selectio
 from annotate.models.comparisons import Purpose, Side
 from annotate.services import errors, voting
 from annotate.views.blind import blind, draw_marks, hide_replies
+from annotate.views.counts import is_finished
 from annotate.views.judgements import Judgement, list_reason_sides
 from annotate.views.reading import chosen_view, remember_view
 from annotate.views.verdicts import list_verdicts
@@ -48,7 +49,12 @@ class Row:
 def my_votes(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
     """List what the annotator judged or skipped in the run, the newest first."""
     page = Paginator(_own(run, annotator), VOTES_ON_A_PAGE).get_page(request.GET.get("page"))
-    context = {"run": run, "page": page, "rows": [_row(comparison) for comparison in page]}
+    context = {
+        "run": run,
+        "page": page,
+        "rows": [_row(comparison) for comparison in page],
+        "is_finished": is_finished(run),
+    }
     return render(request, "votes/list.html", context)
 
 

@@ -7,7 +7,6 @@ from django.test import Client
 from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, PassageMark, Round, User, Vote
-from annotate.models.rules import ReasonTag
 from annotate.services import rounds, voting
 from tests import factories as make
 from tests.views.pages import browser_of, cast_votes, count_queries
@@ -181,22 +180,23 @@ def test_vote_is_changed_with_all_that_belongs_to_it(
     round_: Round, user: User, client: Client
 ) -> None:
     rules = make.make_rules(round_.run, offers_comment=True)
-    rules.reasons.set(ReasonTag.objects.filter(slug__in=["repetition", "unsafe"]))
+    for slug in ("wordy", "terse"):
+        rules.reasons.add(make.make_reason(slug))
     comparison = one_pair(user, round_, side_a="right")
     make.make_vote(comparison, "a")
     sent = {
-        "token": comparison.token, "turn": 0, "choice": "left", "reason_right": "repetition",
+        "token": comparison.token, "turn": 0, "choice": "left", "reason_right": "wordy",
         "comment": "It repeats itself.", "mark": MARK,
     }  # fmt: skip
     answer = client.post(address(comparison), sent)
     assert (answer.status_code, answer.headers.get("Location")) == (303, address(comparison))
     vote = Vote.objects.standing().get()
-    assert (vote.outcome, vote.reasons_a, vote.comment) == ("b", ["repetition"], sent["comment"])
+    assert (vote.outcome, vote.reasons_a, vote.comment) == ("b", ["wordy"], sent["comment"])
     assert [(m.which, m.start, m.end, m.tag) for m in vote.marks.all()] == [
         ("b", 2, 5, "unnatural")
     ]
     html = read(client, comparison)
-    assert 'name="reason_right" value="repetition" checked' in html
+    assert 'name="reason_right" value="wordy" checked' in html
     assert html.count(" checked") == 1
     assert ">It repeats itself.</textarea>" in html
     assert 'value="left" class="left" aria-pressed="true"' in html

@@ -100,7 +100,7 @@ def test_results_name_the_models_by_the_sides_of_then_and_tell_the_agreement() -
     html = read(browser_of(user), round_.run)
     assert html.count(f"A = {first.name} · B = {second.name}") == 2
     assert html.count(f"A = {second.name} · B = {first.name}") == 1
-    assert "50 %" in html
+    assert "50%" in html
     assert "You agreed with the outcome in 1 of 2 votes." in html
     assert html.count("1 of 2</td>") == 2
     assert html.count("as in the outcome") == html.count("the outcome differs") == 1

@@ -81,7 +81,7 @@ function selectedStretch() {
     start: first,
     end: last,
   };
-  return { stretch, box: range.getBoundingClientRect() };
+  return { stretch, box: range.getBoundingClientRect(), reply };
 }
 
 // --- Drawing marks
@@ -167,10 +167,10 @@ function offer() {
     if (chosen && "stretch" in chosen) close();
     return;
   }
-  open({ stretch: selected.stretch }, selected.box);
+  open({ stretch: selected.stretch }, selected.box, selected.reply);
 }
 
-function open(what, box) {
+function open(what, box, reply) {
   chosen = what;
   tools.querySelector("[data-remove]").hidden = !("place" in what);
   const tag = "place" in what ? marks()[what.place].tag : "";
@@ -181,9 +181,11 @@ function open(what, box) {
   const foot = document.querySelector(".foot")?.getBoundingClientRect().top ?? innerHeight;
   const fitsBelow = box.bottom + gap + tools.offsetHeight < Math.min(foot, innerHeight);
   const top = fitsBelow ? box.bottom + gap : Math.max(GAP_PX, box.top - gap - tools.offsetHeight);
-  const widest = document.documentElement.clientWidth - tools.offsetWidth - GAP_PX;
+  // Over no text but this answer's, where it is wide enough.
+  const edges = reply.closest(".reply").getBoundingClientRect();
+  const left = Math.max(GAP_PX, Math.min(box.left, edges.right - tools.offsetWidth - GAP_PX));
   tools.style.top = `${top + scrollY}px`;
-  tools.style.left = `${Math.max(GAP_PX, Math.min(box.left, widest))}px`;
+  tools.style.left = `${left}px`;
 }
 
 function close() {
@@ -231,7 +233,7 @@ function offerSoon() {
 
 function openMark(drawn) {
   if (!form() || !document.getSelection().isCollapsed) return;
-  open({ place: Number(drawn.dataset.passage) }, drawn.getBoundingClientRect());
+  open({ place: Number(drawn.dataset.passage) }, drawn.getBoundingClientRect(), replyOf(drawn));
 }
 
 document.addEventListener("click", (event) => {

@@ -37,6 +37,7 @@ class RatingPage:
     left: list[str] = field(default_factory=list)
     right: list[str] = field(default_factory=list)
     form: dict[str, str] = field(default_factory=dict)
+    choices: list[str] = field(default_factory=list)
     has_comparison: bool = False
     nothing_left: bool = False
 
@@ -124,6 +125,20 @@ def read_page(html: str) -> RatingPage:
     return parser.page
 
 
+def choose_button(*, found: str, offered: list[str], rng: np.random.Generator) -> str:
+    """Give the button that says what was found, or comes nearest to it.
+
+    Where no draw can be said, a coin decides between the sides: what made it a draw was a
+    difference too small to see. By how much a side is better is a coin's, too.
+    """
+    if found in offered:
+        return found
+    if found == "both_bad" and "tie" in offered:
+        return "tie"
+    sides = [choice for choice in offered if choice.startswith(("left", "right"))]
+    return str(rng.choice([choice for choice in sides if choice.startswith(found)] or sides))
+
+
 class _Voter:
     """One simulated annotator with a browser's cookies."""
 
@@ -151,9 +166,10 @@ class _Voter:
             side: reply_utility(prompt=question, reply="\n".join(replies), language=page.language)
             for side, replies in (("left", page.left), ("right", page.right))
         }
-        choice = simulate_outcome(
+        found = simulate_outcome(
             utility_left=utility["left"], utility_right=utility["right"], rng=rng, noise=noise
         )
+        choice = choose_button(found=found, offered=page.choices, rng=rng)
         answer = self._client.post(
             self._path,
             data={**page.form, "choice": choice},
@@ -194,6 +210,8 @@ class _PageParser(HTMLParser):
         if tag == "form":
             self._in_form = "data-comparison" in found
             self.page.has_comparison |= self._in_form
+        if tag == "button" and found.get("name") == "choice":
+            self.page.choices.append(found.get("value", ""))
         if tag == "input" and self._in_form and "name" in found:
             self.page.form[found["name"]] = found.get("value", "")
         if "data-turn" in found:

@@ -211,6 +211,9 @@ def _lines(text: str) -> tuple[list[int], list[str]]:
 
 def _pair_words(drawn: str, stored: str, here: slice, there: slice) -> Iterator[_Same]:
     """Find the words, or characters where there are no spaces, that are the same, in order."""
+    if drawn[here] == stored[there]:
+        yield _Same(here.start, there.start, here.stop - here.start)
+        return
     words, others = _words(drawn, here), _words(stored, there)
     for stretch in compare([word for _at, word in words], [word for _at, word in others]):
         if stretch.is_same:
@@ -230,12 +233,12 @@ def _join(pieces: Sequence[_Same], drawn: str, stored: str) -> list[_Same]:
         last = joined.pop() if joined else _Same(0, 0, 0)
         gap_drawn = drawn[last.drawn + last.length : piece.drawn]
         gap_stored = stored[last.stored + last.length : piece.stored]
-        head = count_shared(gap_drawn, gap_stored)
-        tail = count_shared(gap_drawn[head:][::-1], gap_stored[head:][::-1])
-        if head == len(gap_drawn) == len(gap_stored):
+        if gap_drawn == gap_stored:
             length = piece.drawn + piece.length - last.drawn
             joined.append(_Same(last.drawn, last.stored, length))
             continue
+        head = count_shared(gap_drawn, gap_stored)
+        tail = count_shared(gap_drawn[head:][::-1], gap_stored[head:][::-1])
         joined.append(_Same(last.drawn, last.stored, last.length + head))
         joined.append(_Same(piece.drawn - tail, piece.stored - tail, piece.length + tail))
     return [piece for piece in joined if piece.length]

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice, zip_longest
 
 from django.utils.translation import gettext as _
@@ -32,7 +33,7 @@ class Reply:
     html: str = ""
     view: View = View.RENDERED
 
-    @property
+    @cached_property
     def pieces(self) -> str:
         """Say which of the drawn characters are which of the stored text, for marking passages."""
         return align_reply(self.text, self.html, view=self.view).pack()

@@ -14,7 +14,15 @@ from django.utils import timezone
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
-from annotate.models import Annotator, Comparison, Completion, GoldPair, RatingRules, Round
+from annotate.models import (
+    Annotator,
+    Comparison,
+    Completion,
+    GoldPair,
+    RatingRules,
+    Round,
+    SelectionRun,
+)
 from annotate.models.comparisons import Purpose, Side
 from annotate.ranking.pairing import order_pairs
 from annotate.services import errors
@@ -49,9 +57,16 @@ def draw_practice(
     practised = Comparison.objects.filter(
         done, annotator=annotator, purpose=Purpose.PRACTICE, gold=OuterRef("pk")
     )
-    known = _known_pairs(round_, annotator, rules, Purpose.PRACTICE).filter(~Exists(practised))
+    known = _known_pairs(round_.run, annotator, rules, Purpose.PRACTICE).filter(~Exists(practised))
     pair = known.order_by("position", "id").first()
     return None if pair is None else _show_known(pair, round_, annotator, rng)
+
+
+def list_practice(
+    *, run: SelectionRun, annotator: Annotator, rules: RatingRules
+) -> "QuerySet[GoldPair]":
+    """Find the pairs of the run on which the annotator is to practise."""
+    return _known_pairs(run, annotator, rules, Purpose.PRACTICE)
 
 
 def may_be_shown(*, annotator: Annotator, rules: RatingRules) -> Q:
@@ -190,7 +205,7 @@ def _draw_gold(
     met = {"completion_a": OuterRef("completion_a"), "completion_b": OuterRef("completion_b")}
     swapped = {"completion_a": OuterRef("completion_b"), "completion_b": OuterRef("completion_a")}
     seen = Comparison.objects.filter(Q(**met) | Q(**swapped), annotator=annotator)
-    known = _known_pairs(round_, annotator, rules, Purpose.GOLD).filter(~Exists(seen))
+    known = _known_pairs(round_.run, annotator, rules, Purpose.GOLD).filter(~Exists(seen))
     pair = _draw_one(known, rng)
     return None if pair is None else _show_known(pair, round_, annotator, rng)
 
@@ -227,7 +242,7 @@ def _draw_repeat(
 
 
 def _known_pairs(
-    round_: Round, annotator: Annotator, rules: RatingRules, use: Purpose
+    run: SelectionRun, annotator: Annotator, rules: RatingRules, use: Purpose
 ) -> "QuerySet[GoldPair]":
     """Find the run's pairs with a known answer that the annotator can read."""
     return (
@@ -235,7 +250,7 @@ def _known_pairs(
             _is_fit(rules, "completion_a"),
             _is_fit(rules, "completion_b"),
             _is_read_by(annotator, "completion_a__prompt__language"),
-            run=round_.run_id,
+            run=run,
             use=use,
             retired_at=None,
         )

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Participation, RatingRules, SelectionRun, Vote
 from annotate.models.comparisons import ComparisonQuerySet, Outcome, Purpose
-from annotate.services import voting
+from annotate.services import drawing, voting
 
 FLIPPED = {Outcome.A: Outcome.B, Outcome.B: Outcome.A}
 
@@ -17,10 +17,12 @@ FLIPPED = {Outcome.A: Outcome.B, Outcome.B: Outcome.A}
 class Practice:
     """How far an annotator has come: `waiting` is to be answered next, None after the last.
 
-    `needed` of the answers must be right, which is never more than there are to give.
+    `total` is the comparisons there are to answer. `needed` of the answers must be right, which
+    is never more than there are to give.
     """
 
     waiting: Comparison | None
+    total: int
     answered: int
     right: int
     needed: int
@@ -45,8 +47,12 @@ def practise(*, run: SelectionRun, annotator: Annotator) -> Practice:
     waiting = voting.lease_practice(run=run, annotator=annotator)
     answered = list(_answered(run, annotator))
     right = sum(is_right(comparison) for comparison in answered)
-    needed = min(RatingRules.of(run).practice_needed, len(answered))
-    practice = Practice(waiting, len(answered), right, needed)
+    rules = RatingRules.of(run)
+    there_are = drawing.list_practice(run=run, annotator=annotator, rules=rules).count()
+    # What was answered stays so when a pair is retired; what was taken back is not drawn again.
+    total = len(answered) if waiting is None else max(there_are, len(answered) + 1)
+    needed = min(rules.practice_needed, total)
+    practice = Practice(waiting, total, len(answered), right, needed)
     if practice.is_passed:
         Participation.objects.filter(run=run, annotator=annotator, practised_at=None).update(
             practised_at=timezone.now()

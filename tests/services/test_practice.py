@@ -38,7 +38,7 @@ def test_practice_is_passed_with_enough_right_answers() -> None:
     assert arrival.next_step(run=run, annotator=annotator) == Step.PRACTICE
     answer(run, annotator, right=False)
     state = answer(run, annotator, right=True)
-    assert (state.answered, state.right, state.needed) == (3, 2, 2)
+    assert (state.total, state.answered, state.right, state.needed) == (3, 3, 2, 2)
     assert state.is_passed
     assert arrival.next_step(run=run, annotator=annotator) == Step.RATE
 

@@ -85,7 +85,7 @@ class Columns:
         self.side = np.array([_SIDES[vote.side_a] for vote in ballots], dtype=np.int64)
         purpose = np.array([vote.purpose for vote in ballots], dtype=np.str_)
         self.is_gold = purpose == Purpose.GOLD
-        self.is_right = np.array([vote.outcome == vote.right for vote in ballots], dtype=np.bool_)
+        self.is_right = np.array([vote.is_right for vote in ballots], dtype=np.bool_)
         self.ranks = purpose == Purpose.RANKING
         is_excluded = np.array([vote.annotator in excluded for vote in ballots], dtype=np.bool_)
         self.counts = self.ranks & ~is_excluded

@@ -10,8 +10,9 @@ from django.db.models import Count, F, Func, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce, Length
 
 from annotate.models import Comparison, Completion, Exclusion, Report, SelectionRun, Vote
-from annotate.models.comparisons import Purpose
+from annotate.models.comparisons import Outcome, Purpose
 
+FLIPPED = {Outcome.A.value: Outcome.B.value, Outcome.B.value: Outcome.A.value}
 SLICES = {"language": "prompt__language", "category": "prompt__category"}
 
 
@@ -40,11 +41,20 @@ class Ballot(NamedTuple):
     side_a: str | None
     comparison: int
     purpose: str
-    right: str | None
+    known: str | None
+    known_of: int | None
     shown_at: datetime
     import_key: str | None
     voted_at: datetime
     value: str
+
+    @property
+    def is_right(self) -> bool:
+        """Tell whether it gives the known answer, which a pair may tell the other way round."""
+        is_turned = self.known_of != self.completion_a
+        return self.outcome == (
+            FLIPPED.get(self.known or "", self.known) if is_turned else self.known
+        )
 
     @property
     def voter(self) -> Voter:
@@ -127,6 +137,7 @@ def _read_ballots(run: SelectionRun, by: str | None) -> Iterator[Ballot]:
         "comparison",
         f"{path}purpose",
         f"{path}gold__outcome",
+        f"{path}gold__completion_a",
         Coalesce(f"{path}shown_at", f"{path}created_at"),
         f"{path}import_key",
         "created_at",

@@ -81,25 +81,32 @@
     voteQueue.flush();
   }
 
+  let hadTrouble = false;
+
   document.addEventListener("votes:answer", ({ detail }) => {
-    if (detail.isHere) stage.take(detail.fragment, { isAnswer: true });
-    if (detail.outcome === "refused" && !document.querySelector(".notices .note"))
-      stage.say("refused");
+    const isSaid = detail.isHere && stage.take(detail.fragment, { isAnswer: true });
+    if (!isSaid) sayHowItWent(detail.outcome);
+    if (voteQueue.list().length === 0) hadTrouble = false;
     stage.loadAhead();
   });
+
+  function sayHowItWent(outcome) {
+    const isRefused = document.querySelector(".notices [role=alert]");
+    if (outcome === "refused") stage.say("refused");
+    else if (hadTrouble && voteQueue.list().length === 0 && !isRefused) stage.say("saved");
+  }
+
   document.addEventListener("votes:put-off", () => {
+    hadTrouble = true;
     if (stage.isJudged()) stage.wait();
     else stage.say(voteQueue.isUnkept() ? "not-kept" : "kept");
   });
 
-  let wasFailing = false;
   document.addEventListener("votes:changed", () => {
     const n = voteQueue.list().length;
     const unsaved = document.getElementById("unsaved");
     unsaved.hidden = !(n && voteQueue.isFailing());
     unsaved.querySelector("b").textContent = n;
-    if (wasFailing && n === 0) queueMicrotask(() => stage.say("saved"));
-    wasFailing = n > 0 && (wasFailing || voteQueue.isFailing());
   });
   document.addEventListener("click", (event) => {
     if (event.target.closest("#unsaved button, [data-retry]")) voteQueue.flush();

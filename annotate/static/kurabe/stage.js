@@ -59,7 +59,8 @@ const stage = (() => {
     section().querySelector("h1").focus({ preventScroll: true });
   }
 
-  // Take a fragment of the site: its numbers, its words, and the section that it brings.
+  // Take a fragment of the site: its numbers, its words, and the section that it brings. Tells
+  // whether there were words.
   function take(fragment, { isAnswer }) {
     document.getElementById("progress").replaceChildren(
       ...document.importNode(fragment.querySelector("#progress"), true).childNodes,
@@ -68,6 +69,7 @@ const stage = (() => {
     for (const note of notes) note.remove();
     bring(fragment.querySelector("#stage"), isAnswer);
     if (notes.length) put(...notes);
+    return notes.length > 0;
   }
 
   function bring(found, isAnswer) {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from annotate.models import User
@@ -18,6 +18,7 @@ __all__ = ["browser", "home", "live_server", "open_as"]
 
 Open = Callable[..., Page]
 WAIT_MS = 10_000
+ANSWER_MS, STEP_MS = 2_000, 20
 # How Chromium and htmx report answers from 400 on, and lines that are cut: tests ask for those.
 REFUSED = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
 
@@ -52,6 +53,7 @@ def open_as(browser: Browser, live_server: Any) -> Iterator[Open]:
     """
     faults: list[str] = []
     contexts = []
+    in_flight: set[Request] = set()
 
     def note(message: ConsoleMessage) -> None:
         if message.type == "error" and not message.text.startswith(REFUSED):
@@ -62,6 +64,9 @@ def open_as(browser: Browser, live_server: Any) -> Iterator[Open]:
         context = browser.new_context(base_url=live_server.url, **options)
         contexts.append(context)
         context.set_default_timeout(WAIT_MS)
+        context.on("request", lambda request: in_flight.add(request))
+        context.on("requestfinished", lambda request: in_flight.discard(request))
+        context.on("requestfailed", lambda request: in_flight.discard(request))
         if user is not None:
             client = Client()
             client.force_login(user)
@@ -76,5 +81,11 @@ def open_as(browser: Browser, live_server: Any) -> Iterator[Open]:
 
     yield open_page
     for context in contexts:
+        # What pages have asked for by themselves is answered before the database is emptied.
+        for page in context.pages[:1]:
+            for _attempt in range(ANSWER_MS // STEP_MS):
+                page.wait_for_timeout(STEP_MS)
+                if not in_flight:
+                    break
         context.close()
     assert faults == []

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
+from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Page
 
@@ -68,7 +68,7 @@ class Shown:
     act: Callable[[Page], None] | None = None
 
     def __str__(self) -> str:
-        deed = f", {self.act}" if self.act else ""
+        deed = f", {self.act.__name__}" if self.act else ""
         return f"{self.reader or 'a stranger'} at {self.address}{deed}"
 
     def open_in(self, page: Page) -> None:
@@ -80,6 +80,7 @@ class Shown:
 
 def make_site() -> Site:
     """Fill every page."""
+    cache.clear()  # it counts how often codes were asked for, and outlives a test
     round_ = make.make_open_round(n_prompts=6)
     run = round_.run
     volunteer = make.make_volunteer(run, board_name="Moss 苔")
@@ -211,9 +212,9 @@ def list_pages(site: Site) -> Iterator[Shown]:
     yield Shown(site.volunteer, "/")
     yield Shown(site.volunteer, rate)
     yield Shown(site.volunteer, f"{rate}?view=differences")
-    yield Shown(site.volunteer, rate, partial(open_menu, place=0))
-    yield Shown(site.volunteer, rate, partial(open_menu, place=1))
-    yield Shown(site.volunteer, rate, partial(open_menu, place=2))
+    yield Shown(site.volunteer, rate, open_why)
+    yield Shown(site.volunteer, rate, open_skip)
+    yield Shown(site.volunteer, rate, open_report)
     yield Shown(site.volunteer, f"{rate}?view=rendered", select_words)
     yield Shown(site.volunteer, f"/rate/{site.turns_run.slug}/")
     yield Shown(site.volunteer, f"/rate/{site.open_run.slug}/practice/")
@@ -249,9 +250,19 @@ def ask_for_code(page: Page) -> None:
     page.wait_for_url("**/sign-in/code/")
 
 
-def open_menu(page: Page, *, place: int) -> None:
-    """Open one of the menus below the buttons: why, skip, report."""
-    page.locator("details.menu > summary").nth(place).click()
+def open_why(page: Page) -> None:
+    """Open the reasons."""
+    page.locator("details.menu > summary").nth(0).click()
+
+
+def open_skip(page: Page) -> None:
+    """Open the reasons to skip."""
+    page.locator("details.menu > summary").nth(1).click()
+
+
+def open_report(page: Page) -> None:
+    """Open the form that reports an answer."""
+    page.locator("details.menu > summary").nth(2).click()
 
 
 def select_words(page: Page) -> None:

@@ -23,7 +23,7 @@ from annotate.models import (
     Round,
     SelectionRun,
 )
-from annotate.models.comparisons import Purpose, Side
+from annotate.models.comparisons import Outcome, Purpose, Side
 from annotate.ranking.pairing import order_pairs
 from annotate.services import errors
 
@@ -244,7 +244,8 @@ def _draw_repeat(
 def _known_pairs(
     run: SelectionRun, annotator: Annotator, rules: RatingRules, use: Purpose
 ) -> "QuerySet[GoldPair]":
-    """Find the run's pairs with a known answer that the annotator can read."""
+    """Find the run's pairs with a known answer that the annotator can read, and can give."""
+    offered = {Outcome.TIE: rules.offers_tie, Outcome.BOTH_BAD: rules.offers_both_bad}
     return (
         GoldPair.objects.filter(
             _is_fit(rules, "completion_a"),
@@ -255,6 +256,7 @@ def _known_pairs(
             retired_at=None,
         )
         .exclude(completion_a__candidate=F("completion_b__candidate"))
+        .exclude(outcome__in=[outcome for outcome, is_offered in offered.items() if not is_offered])
         .select_related("completion_a__prompt", "completion_b")
     )
 

@@ -241,6 +241,19 @@ def test_a_known_pair_is_shown_once_and_either_way_round() -> None:
     assert sides == {"left", "right"}
 
 
+@pytest.mark.parametrize(
+    ("outcome", "switch"), [("tie", "offers_tie"), ("both_bad", "offers_both_bad")]
+)
+@pytest.mark.parametrize("is_offered", [True, False])
+def test_a_known_answer_that_the_run_does_not_offer_is_not_asked_for(
+    outcome: str, switch: str, is_offered: bool
+) -> None:
+    round_, annotator = known_only(outcome=outcome)
+    make.make_rules(round_.run, **{switch: is_offered})
+    drawn = [each.purpose for each in judge_all(round_, annotator)]
+    assert drawn.count("gold") == int(is_offered)
+
+
 def lease_gold(round_: Round) -> Comparison:
     """Draw for newcomers until one of them gets a known pair."""
     for _try in range(60):

@@ -248,6 +248,7 @@ def test_undone_vote_shows_its_marks_again(
     vote(page)
     expect(page.locator("[data-reply=left]")).to_have_text("next one")
     assert drawn(page) == ""
+    settle(page)
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("mark.passage")).to_have_text("bark")
 

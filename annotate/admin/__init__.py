@@ -4,9 +4,11 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from annotate.admin import accounts, loop, rating
+from annotate.forms_account import AdminPasswordForm
 
 __all__ = ["accounts", "loop", "rating"]
 
 admin.site.site_header = "Kurabe"
 admin.site.site_title = "Kurabe"
 admin.site.index_title = _("Tables")
+admin.site.login_form = AdminPasswordForm  # wrong passwords count here too

@@ -161,13 +161,14 @@ def test_codes_for_one_address_are_limited() -> None:
     assert len(mail.outbox) == 3
 
 
-def test_wrong_passwords_are_limited_and_then_the_right_one_too() -> None:
-    user = make.make_user("researcher")
+@pytest.mark.parametrize("address", ["/sign-in/", "/admin/login/"])
+def test_wrong_passwords_are_limited_and_then_the_right_one_too(address: str) -> None:
+    user = make.make_user("admin")
     wrong = {"username": user.username, "password": "wrong"}
     for _attempt in range(5):
-        assert "correct username and password" in Client().post("/sign-in/", wrong).content.decode()
+        assert "correct" in Client().post(address, wrong).content.decode()
     for password in ("wrong", "password"):
-        answer = Client().post("/sign-in/", wrong | {"password": password})
+        answer = Client().post(address, wrong | {"password": password})
         assert "Too many failed login attempts." in answer.content.decode()
 
 
@@ -198,3 +199,9 @@ def test_mail_that_cannot_be_sent_is_said(settings: Any) -> None:
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens there
     answer = Client().post("/sign-in/", {"email": "ann@example.org"})
     assert "The mail could not be sent." in answer.content.decode()
+
+
+def test_admin_signs_in_to_the_tables_with_a_password() -> None:
+    for role, status in (("admin", 302), ("researcher", 200)):
+        sent = {"username": make.make_user(role).username, "password": "password"}
+        assert Client().post("/admin/login/?next=/admin/", sent).status_code == status

@@ -44,12 +44,14 @@ def list_places(run: SelectionRun, annotator: Annotator) -> list[Place]:
     """List everybody who joined and voted, most votes first; practice is no vote."""
     judged = Q(comparisons__round__run=run, comparisons__answered_at__isnull=False)
     judged &= ~Q(comparisons__purpose=Purpose.PRACTICE)
-    people = (
+    people = list(
         Annotator.objects.exclude(board_name="")
         .annotate(n=Count("comparisons", filter=judged))
         .filter(n__gt=0)
         .order_by("-n", "board_name")
         .values_list("pk", "board_name", "n")
     )
-    numbers = [n for _pk, _name, n in people]
-    return [Place(numbers.index(n) + 1, name, n, pk == annotator.pk) for pk, name, n in people]
+    places: dict[int, int] = {}
+    for place, (_pk, _name, n) in enumerate(people, start=1):
+        places.setdefault(n, place)
+    return [Place(places[n], name, n, pk == annotator.pk) for pk, name, n in people]

@@ -9,6 +9,7 @@ from annotate.models import Comparison, PassageMark, Round, User, Vote
 from tests import factories as make
 from tests.browser.conftest import Open
 from tests.browser.rating import button, expect_votes, settle
+from tests.browser.test_accessibility import list_faults
 from tests.views.pages import browser_of
 
 LEFT = "Cats 👩‍👩‍👧 purr & **never** bark.\n\n1. one\n2. two `code`\n\nIt is $x^2$ so."
@@ -217,6 +218,61 @@ def test_passage_is_marked_on_a_phone(open_as: Open, volunteer: User, pair: Comp
     button(page, "left").tap()
     expect_votes(page, 1)
     assert stored() == [("wrong_fact", "bark")]
+
+
+def test_selection_that_leaves_an_answer_ends_with_it(
+    open_as: Open, volunteer: User, pair: Comparison
+) -> None:
+    page = open_as(volunteer, address_of(pair))
+    page.locator("[data-reply=right] p").evaluate(
+        """(end) => {
+          const start = document.querySelector("[data-reply=left] ol li:last-child").firstChild;
+          getSelection().setBaseAndExtent(start, 0, end.firstChild, 2);
+        }"""
+    )
+    tool(page, "unnatural").click()
+    expect(page.locator("[data-reply=right] mark.passage")).to_have_count(0)
+    vote(page)
+    assert stored() == [("unnatural", "two `code`\n\nIt is $x^2$ so.")]
+
+
+def test_turn_judged_apart_takes_marks_of_its_own_replies_alone(
+    open_as: Open, volunteer: User, round_: Round
+) -> None:
+    make.make_rules(round_.run, judges_each_turn=True)
+    prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=["One?", "Two?"])
+    first, second = (
+        make.make_completion(candidate, prompt, replies=["early words", "late words"])
+        for candidate in round_.candidates.order_by("id")
+    )
+    pair = make.make_comparison(first, second, round_=round_, annotator=volunteer.annotator)
+    page = open_as(volunteer, address_of(pair))
+    mark(page, "left", "early", "unnatural")
+    settle(page)
+    button(page, "left").click()
+    late = page.locator("[data-reply=left][data-turn-number='2']")
+    expect(late).to_be_visible()
+    assert drawn(page) == ""
+    page.locator("[data-reply=left][data-turn-number='1']").evaluate(SELECT, "early")
+    page.wait_for_timeout(400)
+    expect(page.get_by_role("toolbar")).to_be_hidden()
+    late.evaluate(SELECT, "late")
+    tool(page, "wrong fact").click()
+    settle(page)
+    button(page, "left").click()
+    expect(page.locator("#progress")).to_contain_text("1 in all")
+    assert stored() == [("unnatural", "early"), ("wrong_fact", "late")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_marks_and_their_tools_are_for_everybody(
+    scheme: str, open_as: Open, volunteer: User, pair: Comparison
+) -> None:
+    page = open_as(volunteer, address_of(pair))
+    mark(page, "left", "never bark", "unnatural")
+    page.locator("mark.passage").first.click()
+    expect(page.get_by_role("toolbar")).to_be_visible()
+    assert list_faults(page, width=1280, scheme=scheme) == []
 
 
 def test_nothing_outside_of_an_answer_can_be_marked(

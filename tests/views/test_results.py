@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from annotate.models import Ranking, Round, SelectionRun
 from annotate.services import rounds
 from annotate.views.results import Agreement, is_stronger, measure_agreement
 from tests import factories as make
-from tests.views.pages import browser_of, cast_votes, make_ranking, make_standing
+from tests.views.pages import browser_of, cast_votes, count_queries, make_ranking, make_standing
 
 STANDINGS = {
     1: make_standing("best", strength=2.0),
@@ -114,6 +115,24 @@ def test_results_without_a_ranking_or_without_votes_say_so() -> None:
     close(round_)
     assert "No ranking has been made" in read(browser_of(user), round_.run)
     assert "You have no votes in this run" in read(browser_of(other), round_.run)
+
+
+@pytest.mark.django_db
+def test_results_take_as_many_queries_for_many_votes_as_for_one() -> None:
+    round_ = make.make_open_round(n_prompts=4)
+    user = make.make_volunteer(round_.run)
+    first, second = round_.candidates.order_by("id")
+    cast_votes(round_, user.annotator, 1)
+    rank(round_)
+    SelectionRun.objects.update(state="closed")
+    round_.run.rounds.update(closed_at=timezone.now())
+    client = browser_of(user)
+    few = count_queries(lambda: read(client, round_.run))
+    pairs = zip(first.completions.order_by("-id"), second.completions.order_by("-id"), strict=True)
+    for (one, other), _number in zip(pairs, range(3), strict=False):
+        pair = make.make_comparison(one, other, round_=round_, annotator=user.annotator)
+        make.make_vote(pair)
+    assert count_queries(lambda: read(client, round_.run)) == few
 
 
 @pytest.mark.django_db

@@ -53,12 +53,18 @@ function carry(pieces, [start, end], from, to) {
 
 // --- Reading a selection
 
+// Where each turn is judged apart, what was marked in another turn belongs to another vote.
+function isAsked(reply) {
+  const turn = Number(fieldsOf().turn?.value ?? 0);
+  return main.contains(reply) && (!turn || turn === Number(reply.dataset.turnNumber));
+}
+
 function selectedStretch() {
   const selection = document.getSelection();
   if (!form() || !selection.rangeCount || selection.isCollapsed) return null;
   const range = selection.getRangeAt(0);
   const reply = replyOf(range.startContainer) ?? replyOf(range.endContainer);
-  if (!reply || !main.contains(reply)) return null;
+  if (!reply || !isAsked(reply)) return null;
   const inside = document.createRange();
   inside.selectNodeContents(reply);
   // A double click on the last word may reach into what follows; the answer is what counts.
@@ -225,6 +231,9 @@ for (const release of ["pointerup", "pointercancel"]) {
   });
 }
 document.addEventListener("selectionchange", offerSoon);
+
+// The tools would stay behind where an answer scrolls by itself.
+document.addEventListener("scroll", (event) => event.target.matches?.(".text") && close(), true);
 
 function offerSoon() {
   clearTimeout(waiting);

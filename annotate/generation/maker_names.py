@@ -16,8 +16,8 @@ MODELS = (
     "OLMo", "Tülu", "Tulu", "SOLAR", "EXAONE", "HyperCLOVA", "Amazon Titan", "Amazon Nova",
     "Granite", "MiniMax", "Siri", "Alexa", "MythoMax", "Luminous", "Guanaco", "Shisa",
     "Rinna", "Nekomata", "Youri", "ELYZA", "Swallow", "TinySwallow", "tsuzumi", "PLaMo", "CALM",
-    "OpenCALM", "japanese-stablelm", "Stockmark", "LLM-jp", "cotomi", "Takane", "Sarashina", "EvoLLM",
-    "Karakuri", "Weblab", "Tanuki", "FugakuLLM", "Fugaku-LLM", "Xwin", "Qarasu",
+    "OpenCALM", "japanese-stablelm", "Stockmark", "LLM-jp", "cotomi", "Takane", "Sarashina",
+    "EvoLLM", "Karakuri", "Weblab", "Tanuki", "FugakuLLM", "Fugaku-LLM", "Xwin", "Qarasu",
     "Vecteus", "チャットGPT", "ジェミニ", "クロード", "コパイロット", "シーサー", "りんな",
     "リンナ", "イライザ", "カラクリ", "ツズミ", "つづみ", "ラマ", "通義千問",
 )  # fmt: skip

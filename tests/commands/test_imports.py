@@ -51,6 +51,17 @@ def test_import_completions_counts_what_it_brought(run: Run, write: WriteRows) -
     )
 
 
+def test_import_completions_says_how_many_name_their_maker(run: Run, write: WriteRows) -> None:
+    rows = [completion(reply="I am ChatGPT."), completion(candidate="y", reply="OpenAI is old.")]
+    assert run("import_completions", write("c.jsonl", *rows), "--run", "r") == (
+        "prompts in set r: 1 new, 0 there already\n"
+        "candidates of run r: 2 new, 0 there already\n"
+        "completions of run r: 2 new, 0 there already\n"
+        "completions that name their maker: 1 of the new ones; the run's rating rules say whether"
+        " volunteers are shown those\n"
+    )
+
+
 def test_import_completions_finds_its_prompts_in_the_set_that_is_named(
     run: Run, write: WriteRows
 ) -> None:

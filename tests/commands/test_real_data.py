@@ -26,6 +26,8 @@ def test_shisa_grid_imports_into_one_run(real_data: Path, run: Run) -> None:
         "prompts in set shisa7b: 96 new, 0 there already\n"
         "candidates of run shisa7b: 24 new, 0 there already\n"
         "completions of run shisa7b: 4608 new, 0 there already\n"
+        "completions that name their maker: 29 of the new ones; the run's rating rules say whether"
+        " volunteers are shown those\n"
     )
     grid = SelectionRun.objects.get()
     assert grid.samples_per_prompt == 2

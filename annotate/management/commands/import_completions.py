@@ -43,6 +43,6 @@ class Command(KurabeCommand):
         self.stdout.write(f"completions of run {run}: {counts.completions}")
         if counts.n_naming_makers:
             self.stdout.write(
-                f"of the new ones, {counts.n_naming_makers} name their maker; the run's rating"
-                " rules say whether volunteers are shown those"
+                f"completions that name their maker: {counts.n_naming_makers} of the new ones;"
+                " the run's rating rules say whether volunteers are shown those"
             )

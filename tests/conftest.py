@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +31,12 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set KURABE_REAL_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Bring back what migrations wrote, where tests of an earlier session emptied every table."""
+    from tests.factories import make_consent_text  # noqa: PLC0415  Django is not set up before
+
+    with django_db_blocker.unblock():
+        make_consent_text()

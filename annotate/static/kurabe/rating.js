@@ -52,10 +52,13 @@
   document.addEventListener(
     "submit",
     (event) => {
-      if (event.target === stage.form()) {
+      // Enter in a field alone: the first button of each form stands for that.
+      const isNothing = event.submitter?.formMethod === "dialog";
+      const isEarly = stage.shownForMs() < SETTLE_MS && stage.section().contains(event.target);
+      if (event.target === stage.form() && !isNothing) {
         event.preventDefault();
         vote(event.target, event.submitter);
-      } else if (stage.shownForMs() < SETTLE_MS && stage.section().contains(event.target)) {
+      } else if (isNothing || isEarly) {
         event.preventDefault();
         event.stopImmediatePropagation();
       }

@@ -166,6 +166,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_RATE_LIMITS = {
     "request_login_code": "60/10m/ip,3/5m/key,20/d/key",
     "login_failed": "20/m/ip,5/5m/key",
+    "start": "120/10m/ip",  # newcomers without an account, who press Start
 }
 
 # Attempts are counted where every process of the site sees them.

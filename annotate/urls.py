@@ -1,6 +1,5 @@
 """Every address of the site."""
 
-from allauth.account.views import ConfirmLoginCodeView
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import path
@@ -30,7 +29,7 @@ urlpatterns = [
     path("sign-in/", signing_in.sign_in, name="login"),
     path("sign-in/", signing_in.sign_in, name="account_login"),  # allauth's names for it
     path("sign-in/", signing_in.sign_in, name="account_request_login_code"),
-    path("sign-in/code/", ConfirmLoginCodeView.as_view(), name="account_confirm_login_code"),
+    path("sign-in/code/", signing_in.CodeEntry.as_view(), name="account_confirm_login_code"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("language/", set_language, name="set_language"),
     path("rate/<slug:run>/", rating.rate, name="rate"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,8 +32,8 @@ def standing_consent(annotator: Annotator) -> Consent | None:
 
 def has_consent(annotator: Annotator) -> bool:
     """Tell whether the annotator agrees to the newest text."""
-    consent = standing_consent(annotator)
-    return consent is not None and consent.text == newest_text()
+    newest = ConsentText.objects.order_by("-version").values("pk")[:1]
+    return annotator.consents.filter(withdrawn_at=None, text=Subquery(newest)).exists()
 
 
 def give_consent(*, annotator: Annotator, text: ConsentText | None) -> Consent:

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -71,6 +72,8 @@ def _welcome(
     )
     refused = ""
     if request.method == "POST" and form.is_valid():
+        if _are_too_many(request, annotator):
+            return render(request, "arrival/too_many.html", {"run": run}, status=429)
         try:
             annotator = arrival.start(
                 run=run,
@@ -93,6 +96,13 @@ def _welcome(
         "newcomer": form.data.get("newcomer") or uuid.uuid4(),
     }
     return render(request, "arrival/welcome.html", context, status=400 if form.errors else 200)
+
+
+def _are_too_many(request: HttpRequest, annotator: Annotator | None) -> bool:
+    """Tell whether somebody makes newcomers by the hundred; nobody known is ever stopped."""
+    if annotator is not None or request.user.is_authenticated:
+        return False
+    return not ratelimit.consume(request, action="start")
 
 
 def _welcome_context(run: SelectionRun, annotator: Annotator | None) -> dict[str, Any]:

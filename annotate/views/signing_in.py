@@ -5,9 +5,10 @@ import smtplib
 from typing import Any
 
 from allauth.account.internal.stagekit import clear_login
-from allauth.account.views import RequestLoginCodeView
+from allauth.account.views import ConfirmLoginCodeView, RequestLoginCodeView
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -53,6 +54,17 @@ class CodeSignIn(RequestLoginCodeView):
             "password_form": PasswordForm(),
             "next": next_url,
         }
+
+
+class CodeEntry(ConfirmLoginCodeView):
+    """Takes the code that was sent; after three wrong ones another has to be asked for."""
+
+    def form_invalid(self, form: Form) -> HttpResponse:
+        """Keep where somebody was going when they are sent back for another code."""
+        response = super().form_invalid(form)
+        if isinstance(response, HttpResponseRedirect):
+            return HttpResponseRedirect(self.passthrough_next_url(response.url))
+        return response
 
 
 class PasswordSignIn(LoginView):

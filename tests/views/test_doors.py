@@ -236,3 +236,18 @@ def test_simulated_annotator_is_led_through_no_gate() -> None:
     make.make_annotator(user=user, kind="simulated")
     page = browser_of(user).get(f"/rate/{run.slug}/").content.decode()
     assert read_page(page).has_comparison
+
+
+def test_newcomers_by_the_hundred_are_stopped_and_nobody_known_is(settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"start": "2/10m/ip"}
+    run, known = make_door("open"), Client()
+    address = f"/rate/{run.slug}/welcome/"
+    enter(known, run)
+    enter(Client(), run)
+    answer = press_start(Client(), address)
+    assert answer.status_code == 429
+    assert "Please wait some minutes" in answer.content.decode()
+    make.make_consent_text(newer=True)
+    enter(known, run)
+    assert press_start(browser_as("volunteer"), address).status_code == 302
+    assert Annotator.objects.count() == 3

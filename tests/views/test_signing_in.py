@@ -142,11 +142,13 @@ def test_known_and_unknown_addresses_are_answered_alike() -> None:
 def test_wrong_code_may_be_tried_again_and_the_third_ends_it() -> None:
     client = Client()
     code = ask_for_code(client, "ann@example.org")
+    typed = {"code": "WRONG1", "next": "/rate/spring/"}
     for _attempt in range(2):
-        answer = client.post("/sign-in/code/", {"code": "WRONG1"})
+        answer = client.post("/sign-in/code/", typed)
         assert (answer.status_code, "Incorrect code." in answer.content.decode()) == (200, True)
-    answer = client.post("/sign-in/code/", {"code": "WRONG1"}, follow=True)
-    assert answer.redirect_chain == [("/sign-in/", 302)]
+    answer = client.post("/sign-in/code/", typed, follow=True)
+    assert answer.redirect_chain == [("/sign-in/?next=%2Frate%2Fspring%2F", 302)]
+    assert 'name="next" value="/rate/spring/"' in answer.content.decode()
     assert "Too many failed login attempts." in answer.content.decode()
     client.post("/sign-in/code/", {"code": code})
     assert "_auth_user_id" not in client.session

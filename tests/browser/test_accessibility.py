@@ -5,9 +5,8 @@ import itertools
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
-from tests import factories as make
 from tests.browser import axe
 from tests.browser.conftest import Open
 from tests.browser.site_pages import list_pages, make_site
@@ -33,10 +32,6 @@ AUDIT = """() => {
   if (document.documentElement.scrollWidth > innerWidth) faults.push("wider than the screen");
   return faults;
 }"""
-
-FOCUS = """[
-  document.activeElement.value, getComputedStyle(document.activeElement).outlineStyle
-]"""
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -80,18 +75,3 @@ def test_axe_is_as_its_makers_released_it() -> None:
     """The digest is the one that they publish in sri-history.json."""
     digest = hashlib.sha256(axe.SOURCE.read_bytes()).hexdigest()
     assert digest == axe.SHA256
-
-
-def test_tab_reaches_every_verdict_and_shows_where_it_is(
-    open_as: Open, transactional_db: None
-) -> None:
-    round_ = make.make_open_round()
-    page = open_as(make.make_volunteer(round_.run), f"/rate/{round_.run.slug}/")
-    reached = []
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
-    for _press in range(12):
-        page.keyboard.press("Tab")
-        reached.append(page.evaluate(FOCUS))
-    for choice in ("left", "tie", "both_bad", "right"):
-        assert [choice, "solid"] in reached

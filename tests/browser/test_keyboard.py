@@ -57,6 +57,14 @@ def summary(page: Page, label: str) -> Locator:
     return page.locator("summary", has_text=label)
 
 
+def test_first_tab_offers_to_skip_the_frame(open_as: Open, volunteer: User, round_: Round) -> None:
+    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
 def test_vote_with_reasons_and_comment_by_keyboard(
     open_as: Open, volunteer: User, round_: Round
 ) -> None:

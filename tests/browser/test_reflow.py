@@ -26,7 +26,7 @@ SPACE_OUT = """() => {
 CLIPPED = """() => [...document.querySelectorAll("body *")].filter((element) => {
   const style = getComputedStyle(element);
   const isCut = (overflow) => overflow === "hidden" || overflow === "clip";
-  return !element.closest(".unseen, svg, math, .is-long .text, .who")
+  return !element.closest(".unseen, svg, math, .is-long .text, .who, input")
     && ((isCut(style.overflowX) && element.scrollWidth > element.clientWidth + 1)
       || (isCut(style.overflowY) && element.scrollHeight > element.clientHeight + 1));
 }).map((element) => element.outerHTML.slice(0, 120))"""

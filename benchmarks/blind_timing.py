@@ -4,8 +4,7 @@
 
 Two candidates give texts of one shape. Comparisons that differ only in who stands left, or only in
 what they are for, are asked for in turn, in an order drawn anew each time. The differences to the
-first kind are taken turn by turn, and the intervals (95 %) are of their median, by order statistics,
-which assume nothing of how the times are spread.
+first kind are taken turn by turn; the intervals (95 %) are of their median, by order statistics.
 """
 
 import atexit

@@ -9,8 +9,8 @@ from annotate.models import Comparison, Prompt, Round, User, Vote
 from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.browser.conftest import Open
-from tests.browser.test_accessibility import LOOKS, list_faults
 from tests.browser.rating import button, expect_votes, settle, token_on
+from tests.browser.test_accessibility import LOOKS, list_faults
 from tests.rendering.hostile import HOSTILE
 
 LONG = "\n\n".join(

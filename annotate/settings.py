@@ -174,6 +174,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "annotate_cache",
+        # So many that nobody can push their own attempts out by making others.
+        "OPTIONS": {"MAX_ENTRIES": 200_000},
     }
 }
 

@@ -10,6 +10,7 @@ from django.utils.crypto import salted_hmac
 from annotate.models import User
 
 KEEP_UNPROVED = timedelta(days=1)
+NAME = "volunteer-"
 
 
 def account_for(*, email: str) -> User | None:
@@ -25,7 +26,7 @@ def account_for(*, email: str) -> User | None:
         # tells it to nobody.
         digest = salted_hmac("kurabe.account", email.lower()).hexdigest()
         account, created = User.objects.get_or_create(
-            username=f"volunteer-{digest[:12]}", defaults={"email": email}
+            username=f"{NAME}{digest[:12]}", defaults={"email": email}
         )
         if created:
             account.set_unusable_password()
@@ -41,6 +42,6 @@ def _by_code() -> QuerySet[User]:
 def _forget_unproved() -> None:
     """Delete the addresses that somebody once typed and nobody ever read a code at."""
     before = timezone.now() - KEEP_UNPROVED
-    _by_code().filter(
-        last_login=None, date_joined__lt=before, is_active=True, annotator=None
-    ).delete()
+    unproved = _by_code().filter(last_login=None, date_joined__lt=before, annotator=None)
+    # Accounts that an admin has made stay, and so do those that one has switched off.
+    unproved.filter(username__startswith=NAME, role=User.Role.VOLUNTEER, is_active=True).delete()

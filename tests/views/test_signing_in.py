@@ -184,10 +184,19 @@ def test_mistyped_address_can_be_typed_again() -> None:
 
 
 def test_address_that_nobody_proved_is_forgotten() -> None:
+    invited = make.make_user(username="hana", email="hana@example.org", password=None)
     ask_for_code(Client(), "typo@example.org")
     User.objects.update(date_joined=timezone.now() - timedelta(days=2))
     ask_for_code(Client(), "ann@example.org")
-    assert [user.email for user in User.objects.all()] == ["ann@example.org"]
+    assert {user.email for user in User.objects.all()} == {"ann@example.org", invited.email}
+
+
+def test_account_that_an_admin_made_without_a_password_signs_in_by_code() -> None:
+    user = make.make_user("researcher", email="rina@example.org", password=None)
+    client = Client()
+    code = ask_for_code(client, "rina@example.org")
+    client.post("/sign-in/code/", {"code": code})
+    assert client.session["_auth_user_id"] == str(user.pk)
 
 
 def test_code_from_another_site_is_refused() -> None:

@@ -20,6 +20,7 @@ from annotate.formats.rows import (
     CompletionRow,
     GoldRow,
     Location,
+    MarkRow,
     PromptRow,
     VoteRow,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "FormatError",
     "GoldRow",
     "Location",
+    "MarkRow",
     "PromptRow",
     "VoteRow",
     "WrittenFile",

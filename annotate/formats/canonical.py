@@ -6,17 +6,23 @@ from collections.abc import Iterator
 
 from annotate.formats.columns import refuse_misspelt
 from annotate.formats.csvtext import read_csv
-from annotate.formats.errors import MISSING
+from annotate.formats.errors import MISSING, Finding
 from annotate.formats.fields import MAX_MODEL_CHARS, MAX_SEED, MAX_SMALL_INTEGER, Fields
 from annotate.formats.jsontext import read_json_lines
 from annotate.formats.languages import guess_language
 from annotate.formats.rows import (
     ANNOTATOR_KINDS,
+    DEGREES,
     FINISH_REASONS,
     OUTCOMES,
+    PASSAGE_TAGS,
     SIDES,
+    WHICH,
     CandidateRow,
     CompletionRow,
+    Degree,
+    MarkRow,
+    Outcome,
     PromptRow,
     VoteRow,
 )
@@ -50,6 +56,11 @@ _VOTE_OPTIONAL = (
     "turn",
     "created_at",
     "id",
+    "degree",
+    "reasons_a",
+    "reasons_b",
+    "comment",
+    "marks",
 )
 VOTE_COLUMNS = _VOTE_REQUIRED + _VOTE_OPTIONAL
 
@@ -82,6 +93,7 @@ def read_vote_csv(path: str) -> Iterator[VoteRow]:
         required=_VOTE_REQUIRED,
         optional=_VOTE_OPTIONAL,
         whole_numbers=("sample_a", "sample_b", "turn"),
+        json_values=("reasons_a", "reasons_b", "marks"),
     )
     yield from map(_vote, rows)
 
@@ -130,11 +142,12 @@ def _completion(row: Fields) -> CompletionRow:
 
 
 def _vote(row: Fields) -> VoteRow:
+    outcome = row.choice("outcome", OUTCOMES)
     vote = VoteRow(
         prompt=row.name("prompt"),
         candidate_a=row.name("candidate_a"),
         candidate_b=row.name("candidate_b"),
-        outcome=row.choice("outcome", OUTCOMES),
+        outcome=outcome,
         annotator=row.name("annotator"),
         sample_a=row.whole_number("sample_a", 0, maximum=MAX_SMALL_INTEGER),
         sample_b=row.whole_number("sample_b", 0, maximum=MAX_SMALL_INTEGER),
@@ -143,11 +156,41 @@ def _vote(row: Fields) -> VoteRow:
         turn=row.whole_number("turn", 0, maximum=MAX_SMALL_INTEGER),
         created_at=row.moment("created_at"),
         id=row.name("id") if row.has("id") else None,
+        degree=_degree(row, outcome),
+        reasons_a=row.tags("reasons_a"),
+        reasons_b=row.tags("reasons_b"),
+        comment=row.text("comment", ""),
+        marks=_marks(row),
         location=row.location,
     )
     if vote.candidate_a == vote.candidate_b:
         raise row.fail("candidate_b", "another candidate than candidate_a")
     return vote
+
+
+def _degree(row: Fields, outcome: Outcome) -> Degree:
+    degree = row.choice("degree", DEGREES, "")
+    if degree and outcome not in WHICH:
+        found = Finding(f"given beside the outcome {outcome}")
+        raise row.refuse("degree", found, "it only where a or b is the better one")
+    return degree
+
+
+def _marks(row: Fields) -> tuple[MarkRow, ...]:
+    """Read the marked passages in the order of the text, whatever that of the file is."""
+    marks = [
+        MarkRow(
+            which=mark.choice("which", WHICH),
+            turn=mark.whole_number("turn", minimum=1, maximum=MAX_SMALL_INTEGER),
+            start=(start := mark.whole_number("start")),
+            end=mark.whole_number("end", minimum=start + 1),
+            tag=mark.choice("tag", PASSAGE_TAGS),
+        )
+        for mark in row.nested_list("marks", may_be_empty=True)
+    ]
+    if len(set(marks)) < len(marks):
+        raise row.refuse("marks", Finding("a passage given twice"), "each mark once")
+    return tuple(sorted(marks))
 
 
 def prompt_columns(prompt: PromptRow) -> dict[str, object]:
@@ -185,6 +228,8 @@ def vote_columns(vote: VoteRow) -> dict[str, object]:
     """Return a vote as a row of its canonical form, every column of it; None is not given."""
     columns: dict[str, object] = {column: getattr(vote, column) for column in VOTE_COLUMNS}
     columns["created_at"] = vote.created_at.isoformat() if vote.created_at else None
+    columns |= {"reasons_a": list(vote.reasons_a), "reasons_b": list(vote.reasons_b)}
+    columns["marks"] = [mark._asdict() for mark in vote.marks]
     return columns
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from annotate.formats.columns import refuse_misspelt
 from annotate.formats.errors import MISSING, Finding, FormatError
 from annotate.formats.fields import Fields
+from annotate.formats.jsontext import parse_cell
 from annotate.formats.lines import EMPTY, read_lines
 from annotate.formats.rows import Location
 
@@ -21,16 +22,19 @@ def read_csv(
     required: tuple[str, ...],
     optional: tuple[str, ...] = (),
     whole_numbers: Collection[str] = (),
+    json_values: Collection[str] = (),
 ) -> Iterator[Fields]:
     """Yield each row below the header; an empty cell is not given.
 
-    Cells of the columns in `whole_numbers` become numbers where they are written as such. Raises
-    FormatError for a header without a required column or with one twice, for a row of another
-    width, for quotes that do not match, and for a file without a row.
+    Cells of the columns in `whole_numbers` become numbers where they are written as such, and
+    those in `json_values` what their JSON says. Raises FormatError for a header without a required
+    column or with one twice, for a row of another width, for quotes that do not match, and for a
+    file without a row.
     """
     records = _read_records(path)
     header_line, header = _header(path, records)
     _check_header(Location(path, header_line), header, required, optional)
+    readers = dict.fromkeys(whole_numbers, _number) | dict.fromkeys(json_values, parse_cell)
     is_empty = True
     for line, record in records:
         is_empty = False
@@ -38,7 +42,7 @@ def read_csv(
             found = Finding(f"{len(record)} cells")
             raise FormatError(path, line, "", found, f"{len(header)}, as in the header")
         cells: dict[str, object] = {
-            column: _number(cell) if column in whole_numbers else cell
+            column: readers[column](cell) if column in readers else cell
             for column, cell in zip(header, record, strict=True)
             if cell
         }

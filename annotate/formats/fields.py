@@ -24,6 +24,7 @@ _Choice = TypeVar("_Choice", bound=str)
 # PostgreSQL stores no NUL, and no encoding a lone surrogate.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_TAG = re.compile(r"[-a-zA-Z0-9_]{1,50}")
 _LANGUAGE_TAG = re.compile(r"([a-z]{2,3})([-_][a-z0-9]{1,8})*", re.IGNORECASE)
 
 
@@ -115,9 +116,9 @@ class Fields:
     def choice(
         self, field: str, choices: Collection[_Choice], default: _Choice | None = None
     ) -> _Choice:
-        """Read one of the choices."""
+        """Read one of the choices, or the default where it is given or nothing is."""
         value = self.cells.get(field)
-        if value is None and default is not None:
+        if default is not None and (value is None or value == default):
             return default
         for choice in choices:
             if value == choice:
@@ -133,6 +134,26 @@ class Fields:
         return tuple(
             parts.text(part) if may_be_blank else parts.spoken(part) for part in parts.cells
         )
+
+    def tags(self, field: str) -> tuple[str, ...]:
+        """Read a list of tags, each once; () where it is not given."""
+        value = self.cells.get(field)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self.fail(field, "a list of tags")
+        parts = self._parts(field, value)
+        tags = tuple(parts.tag(part) for part in parts.cells)
+        if len(set(tags)) < len(tags):
+            raise self.refuse(field, Finding("a tag given twice"), "each tag once")
+        return tags
+
+    def tag(self, field: str) -> str:
+        """Read a tag, as reasons have them."""
+        value = self.cells.get(field)
+        if not isinstance(value, str) or not _TAG.fullmatch(value):
+            raise self.fail(field, "a tag: 1 to 50 of the characters a-z, A-Z, 0-9, - and _")
+        return value
 
     def spoken(self, field: str) -> str:
         """Read a text that says something."""
@@ -182,11 +203,17 @@ class Fields:
             raise self.fail(field, "an object")
         return Fields(self.location, value, f"{self.prefix}{field}.")
 
-    def nested_list(self, field: str) -> list[Fields]:
-        """Read a list of one or more objects that stands in a cell."""
+    def nested_list(self, field: str, *, may_be_empty: bool = False) -> list[Fields]:
+        """Read a list of objects that stands in a cell.
+
+        Where it may be empty, [] is also what is not given.
+        """
         value = self.cells.get(field)
-        if not isinstance(value, list) or not value:
-            raise self.fail(field, "a list of one or more objects")
+        if may_be_empty and value is None:
+            return []
+        if not isinstance(value, list) or not (value or may_be_empty):
+            expected = "a list of objects" if may_be_empty else "a list of one or more objects"
+            raise self.fail(field, expected)
         parts = self._parts(field, value)
         return [parts.nested(part) for part in parts.cells]
 

@@ -84,6 +84,14 @@ def read_json_array(path: str) -> Iterator[Fields]:
             raise window.fail("nothing after the array")
 
 
+def parse_cell(cell: str) -> object:
+    """Return the JSON value that a cell holds, or the cell itself where it holds none."""
+    try:
+        return _DECODER.decode(cell)
+    except (ValueError, RecursionError):
+        return cell
+
+
 class _Window:
     """The part of a text that is being parsed, and the line on which it begins."""
 

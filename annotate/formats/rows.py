@@ -11,12 +11,18 @@ from typing import Literal, NamedTuple
 Outcome = Literal["a", "b", "tie", "both_bad"]
 AnnotatorKind = Literal["person", "judge", "simulated"]
 Side = Literal["left", "right"]
+Degree = Literal["", "clearly", "slightly"]
+Which = Literal["a", "b"]
+PassageTag = Literal["wrong_language", "wrong_fact", "unnatural"]
 FinishReason = Literal["", "stop", "length"]
 GoldUse = Literal["gold", "practice"]
 
 OUTCOMES: tuple[Outcome, ...] = ("a", "b", "tie", "both_bad")
 ANNOTATOR_KINDS: tuple[AnnotatorKind, ...] = ("person", "judge", "simulated")
 SIDES: tuple[Side, ...] = ("left", "right")
+DEGREES: tuple[Degree, ...] = ("clearly", "slightly")
+WHICH: tuple[Which, ...] = ("a", "b")
+PASSAGE_TAGS: tuple[PassageTag, ...] = ("wrong_language", "wrong_fact", "unnatural")
 FINISH_REASONS: tuple[FinishReason, ...] = ("stop", "length")
 GOLD_USES: tuple[GoldUse, ...] = ("gold", "practice")
 GOLD_OUTCOMES: tuple[Outcome, ...] = ("a", "tie", "both_bad")
@@ -75,6 +81,19 @@ class CompletionRow:
     location: Location = field(compare=False)
 
 
+class MarkRow(NamedTuple):
+    """A marked passage: characters `start` to before `end` (code points) of one of the replies.
+
+    `which` names the completion, `turn` the reply, from 1.
+    """
+
+    which: Which
+    turn: int
+    start: int
+    end: int
+    tag: PassageTag
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteRow:
     """One annotator's outcome on two completions of a prompt; turn 0 is the whole conversation."""
@@ -91,6 +110,11 @@ class VoteRow:
     turn: int = 0
     created_at: datetime | None = None
     id: str | None = None
+    degree: Degree = ""
+    reasons_a: tuple[str, ...] = ()
+    reasons_b: tuple[str, ...] = ()
+    comment: str = ""
+    marks: tuple[MarkRow, ...] = ()
     location: Location = field(compare=False)
 
     @property

@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, When
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, QuerySet, When
+from django.db.models.functions import JSONObject
 
-from annotate.formats import write_rows
-from annotate.models import Annotator, PreferenceDataset, SelectionRun, User, Vote
+from annotate.formats import MarkRow, write_rows
+from annotate.models import (
+    Annotator,
+    PassageMark,
+    PreferenceDataset,
+    SelectionRun,
+    User,
+    Vote,
+)
 from annotate.services import errors
 from annotate.services.ledger import take_cutoff
 
@@ -23,7 +32,8 @@ KINDS = Annotator.Kind.values
 Message = dict[str, str]
 
 VOTE_COLUMNS = ("id", "prompt", "candidate_a", "sample_a", "candidate_b", "sample_b", "outcome",
-                "annotator", "annotator_kind", "side_a", "turn", "round", "created_at")  # fmt: skip
+                "annotator", "annotator_kind", "side_a", "turn", "round", "created_at", "degree",
+                "reasons_a", "reasons_b", "comment", "marks")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +142,27 @@ def vote_rows(run: SelectionRun, cutoff: int) -> Iterator[dict[str, Any]]:
         "turn",
         f"{path}round__number",
         "created_at",
+        "degree",
+        "reasons_a",
+        "reasons_b",
+        "comment",
+        _marks_of_vote(),
     )
-    for token, *values, created_at in rows.iterator(chunk_size=5_000):
-        yield dict(zip(VOTE_COLUMNS, [str(token), *values, created_at.isoformat()], strict=True))
+    for values in rows.iterator(chunk_size=5_000):
+        row = dict(zip(VOTE_COLUMNS, values, strict=True))
+        row |= {"id": str(row["id"]), "created_at": row["created_at"].isoformat()}
+        yield row | {"marks": _in_order(row["marks"])}
+
+
+def _marks_of_vote() -> ArraySubquery:
+    """Select a vote's marked passages along with it."""
+    marks = PassageMark.objects.filter(vote=OuterRef("pk")).order_by()
+    return ArraySubquery(marks.values(mark=JSONObject(**{name: name for name in MarkRow._fields})))
+
+
+def _in_order(marks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put marks in the order of the text, and their columns in that of the file."""
+    return [mark._asdict() for mark in sorted(MarkRow(**mark) for mark in marks)]
 
 
 def preference_rows(
@@ -287,7 +315,11 @@ def vote_schema() -> "pa.Schema":
     """Give the columns of a file of votes, as Parquet needs them."""
     import pyarrow as pa  # noqa: PLC0415  as above
 
-    numbers = ("sample_a", "sample_b", "turn", "round")
-    return pa.schema(
-        [(name, pa.int64() if name in numbers else pa.string()) for name in VOTE_COLUMNS]
-    )
+    mark = pa.struct(
+        [("which", pa.string()), *((name, pa.int64()) for name in ("turn", "start", "end")),
+         ("tag", pa.string())]
+    )  # fmt: skip
+    types = dict.fromkeys(("sample_a", "sample_b", "turn", "round"), pa.int64())
+    types |= dict.fromkeys(("reasons_a", "reasons_b"), pa.list_(pa.string()))
+    types |= {"marks": pa.list_(mark)}
+    return pa.schema([(name, types.get(name, pa.string())) for name in VOTE_COLUMNS])

@@ -8,6 +8,7 @@ from annotate.formats import (
     CandidateRow,
     CompletionRow,
     Location,
+    MarkRow,
     PromptRow,
     VoteRow,
     read_completions,
@@ -165,6 +166,15 @@ def test_vote_is_read_with_every_column(write_file: WriteFile) -> None:
             "turn": 2,
             "created_at": "2024-01-31T09:00:00+09:00",
             "id": "v1",
+            "outcome": "b",
+            "degree": "slightly",
+            "reasons_a": ["made-up-facts", "Refuses_2"],
+            "reasons_b": ["more-helpful"],
+            "comment": " Two\nlines. ",
+            "marks": [
+                {"which": "b", "turn": 1, "start": 0, "end": 3, "tag": "unnatural"},
+                {"which": "a", "turn": 2, "start": 7, "end": 9, "tag": "wrong_fact"},
+            ],
         },
     )
     assert list(read_votes(path, format="jsonl")) == [
@@ -172,7 +182,7 @@ def test_vote_is_read_with_every_column(write_file: WriteFile) -> None:
             prompt="p1",
             candidate_a="tiny temp 0.1",
             candidate_b="tiny temp 1.0",
-            outcome="both_bad",
+            outcome="b",
             annotator="mika",
             sample_a=1,
             sample_b=2,
@@ -181,6 +191,11 @@ def test_vote_is_read_with_every_column(write_file: WriteFile) -> None:
             turn=2,
             created_at=datetime(2024, 1, 31, tzinfo=UTC),
             id="v1",
+            degree="slightly",
+            reasons_a=("made-up-facts", "Refuses_2"),
+            reasons_b=("more-helpful",),
+            comment=" Two\nlines. ",
+            marks=(MarkRow("a", 2, 7, 9, "wrong_fact"), MarkRow("b", 1, 0, 3, "unnatural")),
             location=Location(str(path), 1),
         )
     ]
@@ -202,6 +217,11 @@ def test_vote_needs_five_columns(write_file: WriteFile) -> None:
         turn=0,
         created_at=None,
         id=None,
+        degree="",
+        reasons_a=(),
+        reasons_b=(),
+        comment="",
+        marks=(),
         location=Location(str(path), 1),
     )
 
@@ -217,6 +237,22 @@ def test_vote_csv_gives_the_same_rows_as_jsonl(write_file: WriteFile) -> None:
     assert list(read_votes(as_csv, format="csv")) == list(read_votes(as_json, format="jsonl"))
 
 
+def test_vote_csv_has_lists_as_json(write_file: WriteFile) -> None:
+    mark = {"which": "a", "turn": 1, "start": 0, "end": 3, "tag": "unnatural"}
+    as_json = write_file(
+        "v.jsonl", {**VOTE, "reasons_a": ["repetition"], "comment": '["hm"]', "marks": [mark]}
+    )
+    as_csv = write_file(
+        "v.csv",
+        "annotator,outcome,candidate_b,candidate_a,prompt,reasons_a,reasons_b,comment,marks",
+        'mika,both_bad,tiny temp 1.0,tiny temp 0.1,p1,"[""repetition""]",[],"[""hm""]",'
+        '"[{""which"":""a"",""turn"":1,""start"":0,""end"":3,""tag"":""unnatural""}]"',
+    )
+    (vote,) = read_votes(as_csv, format="csv")
+    assert [vote] == list(read_votes(as_json, format="jsonl"))
+    assert vote.reasons_b == ()
+
+
 def test_vote_csv_counts_lines_within_quotes(write_file: WriteFile) -> None:
     path = write_file(
         "v.csv",
@@ -230,7 +266,7 @@ def test_vote_csv_counts_lines_within_quotes(write_file: WriteFile) -> None:
 
 
 def test_unknown_column_is_passed_over(write_file: WriteFile) -> None:
-    path = write_file("v.jsonl", {**VOTE, "comment": "hm", "prompt_id": 7})
+    path = write_file("v.jsonl", {**VOTE, "note": "hm", "prompt_id": 7})
     assert len(list(read_votes(path, format="jsonl"))) == 1
 
 

@@ -22,6 +22,7 @@ VOTE: dict[str, Any] = {
     "outcome": "a",
     "annotator": "mika",
 }
+MARK: dict[str, Any] = {"which": "b", "turn": 1, "start": 0, "end": 3, "tag": "unnatural"}
 READ = {
     "prompts": read_prompts,
     "completions": lambda path, format: read_completions([path], format=format),
@@ -215,6 +216,58 @@ def test_completion_that_another_file_has_is_refused(write_file: WriteFile) -> N
             [{**without(VOTE, "outcome"), "outcom": "a"}],
             "line 1, outcom: unknown column; expected outcome",
         ),
+        ([{**VOTE, "degree": "very"}], 'line 1, degree: "very" is not one of clearly, slightly'),
+        ([{**VOTE, "degree": False}], "line 1, degree: false is not one of clearly, slightly"),
+        (
+            [{**VOTE, "degree": "clearly", "outcome": "tie"}],
+            "line 1, degree: given beside the outcome tie; expected it only where a or b is the"
+            " better one",
+        ),
+        (
+            [{**VOTE, "reasons_a": "repetition"}],
+            'line 1, reasons_a: "repetition" is not a list of tags',
+        ),
+        (
+            [{**VOTE, "reasons_a": ["unsafe", "made up"]}],
+            'line 1, reasons_a[1]: "made up" is not a tag: 1 to 50 of the characters a-z, A-Z,'
+            " 0-9, - and _",
+        ),
+        (
+            [{**VOTE, "reasons_b": ["x" * 51]}],
+            f'line 1, reasons_b[0]: "{"x" * 51}" is not a tag: 1 to 50 of the characters a-z, A-Z,'
+            " 0-9, - and _",
+        ),
+        (
+            [{**VOTE, "reasons_b": ["unsafe", "unsafe"]}],
+            "line 1, reasons_b: a tag given twice; expected each tag once",
+        ),
+        (
+            [{**VOTE, "reasons": ["unsafe"]}],
+            "line 1, reasons: unknown column; expected reasons_a",
+        ),
+        ([{**VOTE, "comment": ["hm"]}], 'line 1, comment: ["hm"] is not a string'),
+        ([{**VOTE, "marks": "b 0-3"}], 'line 1, marks: "b 0-3" is not a list of objects'),
+        ([{**VOTE, "marks": [7]}], "line 1, marks[0]: 7 is not an object"),
+        (
+            [{**VOTE, "marks": [MARK, {**MARK, "which": "left"}]}],
+            'line 1, marks[1].which: "left" is not one of a, b',
+        ),
+        (
+            [{**VOTE, "marks": [{**MARK, "turn": 0}]}],
+            "line 1, marks[0].turn: 0 is not a whole number from 1 to 32767",
+        ),
+        (
+            [{**VOTE, "marks": [{**MARK, "start": 3}]}],
+            "line 1, marks[0].end: 3 is not a whole number from 4 to 2147483647",
+        ),
+        (
+            [{**VOTE, "marks": [without(MARK, "tag")]}],
+            "line 1, marks[0].tag: missing; expected one of wrong_language, wrong_fact, unnatural",
+        ),
+        (
+            [{**VOTE, "marks": [MARK, MARK]}],
+            "line 1, marks: a passage given twice; expected each mark once",
+        ),
         (
             [{**VOTE, "id": "v1"}, {**VOTE, "id": "v1", "prompt": "p2"}],
             'line 2, id: vote "v1" of "mika" again; expected each once; line 1 has it already',
@@ -244,6 +297,14 @@ HEADER = "prompt,candidate_a,candidate_b,outcome,annotator"
         ),
         ([f"{HEADER},side"], ", line 1, side: unknown column; expected side_a"),
         ([f"{HEADER},prompt"], ", line 1, prompt: given twice; expected each column once"),
+        (
+            [f"{HEADER},reasons_a", "p,x,y,a,m,repetition"],
+            ', line 2, reasons_a: "repetition" is not a list of tags',
+        ),
+        (
+            [f"{HEADER},marks", 'p,x,y,a,m,"[{""which"": ""a""}"'],
+            ', line 2, marks: "[{\\"which\\": \\"a\\"}" is not a list of objects',
+        ),
         ([HEADER], ", line 1: no row below the header; expected at least one row"),
         ([], ": an empty file; expected a header and at least one row"),
         ([HEADER, "p,x,y,a"], ", line 2: 4 cells; expected 5, as in the header"),

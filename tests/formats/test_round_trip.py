@@ -1,6 +1,7 @@
 """Whatever rows are written in their canonical form are read as they were."""
 
 import csv
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from annotate.formats import (
     CandidateRow,
     CompletionRow,
     Location,
+    MarkRow,
     PromptRow,
     VoteRow,
     completion_columns,
@@ -27,6 +29,7 @@ from annotate.formats import (
     vote_columns,
     write_rows,
 )
+from annotate.formats.rows import DEGREES, PASSAGE_TAGS, WHICH
 
 WRITTEN = Location("written", 1)
 
@@ -82,6 +85,15 @@ completions = st.builds(
     completion_tokens=st.none() | counts,
     location=st.just(WRITTEN),
 )
+marks = st.builds(
+    MarkRow,
+    which=st.sampled_from(WHICH),
+    turn=st.integers(1, 2**15 - 1),
+    start=st.integers(0, 1_000),
+    end=st.integers(1_001, 2**31 - 1),
+    tag=st.sampled_from(PASSAGE_TAGS),
+)
+reasons = st.lists(st.from_regex(r"[-a-zA-Z0-9_]{1,50}", fullmatch=True), max_size=3, unique=True)
 votes = st.builds(
     VoteRow,
     prompt=names,
@@ -96,8 +108,23 @@ votes = st.builds(
     turn=small_counts,
     created_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     id=st.none() | names,
+    degree=st.sampled_from(("", *DEGREES)),
+    reasons_a=reasons.map(tuple),
+    reasons_b=reasons.map(tuple),
+    comment=texts,
+    marks=st.lists(marks, max_size=3, unique=True).map(sorted).map(tuple),
     location=st.just(WRITTEN),
-).filter(lambda vote: vote.candidate_a != vote.candidate_b)
+).filter(
+    lambda vote: vote.candidate_a != vote.candidate_b and (vote.outcome in WHICH or not vote.degree)
+)
+
+
+def csv_columns(vote: VoteRow) -> dict[str, object]:
+    """Give a vote's columns with lists written as JSON."""
+    return {
+        column: json.dumps(cell) if isinstance(cell, list) else cell
+        for column, cell in vote_columns(vote).items()
+    }
 
 
 @contextmanager
@@ -154,5 +181,5 @@ def test_votes_written_are_read_as_they_were(rows: list[VoteRow]) -> None:
         with as_csv.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(vote_columns(rows[0])))
             writer.writeheader()
-            writer.writerows(map(vote_columns, rows))
+            writer.writerows(map(csv_columns, rows))
         assert list(read_votes(as_csv, format="csv")) == rows

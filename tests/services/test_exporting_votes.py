@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pyarrow import parquet
 
-from annotate.formats import read_votes
+from annotate.formats import MarkRow, read_votes
 from annotate.models import Annotator, Candidate, Comparison, Completion, SelectionRun, Vote
 from annotate.ranking import RankingSettings
 from annotate.services import voting
@@ -38,8 +40,12 @@ VOTES = [
     vote_row("z", "x", "both_bad", annotator="judy", annotator_kind="judge", side_a="left"),
     vote_row("x", "z", "tie", annotator="ann", prompt="p2"),
     vote_row("x", "z", "b", annotator="ann", prompt="p2", turn=1),
-    vote_row("x", "z", "a", annotator="ann", prompt="p2", turn=2),
-]
+    vote_row(
+        "x", "z", "a", annotator="ann", prompt="p2", turn=2, degree="slightly",
+        reasons_a=("more-helpful", "of-their-own"), reasons_b=("unsafe",), comment="Ça\nva.",
+        marks=(MarkRow("a", 2, 0, 1, "wrong_fact"), MarkRow("b", 1, 0, 1, "unnatural")),
+    ),
+]  # fmt: skip
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -67,6 +73,11 @@ def test_export_votes_writes_a_row_for_each_that_stands(tmp_path: Path) -> None:
         "turn": 0,
         "round": 1,
         "created_at": vote.created_at.isoformat(),
+        "degree": "",
+        "reasons_a": [],
+        "reasons_b": [],
+        "comment": "",
+        "marks": [],
     }
     assert (second["sample_b"], second["side_a"]) == (1, "right")
     assert export.n_rows == 2
@@ -103,6 +114,76 @@ def test_exported_votes_import_into_another_run_and_rank_alike(names: str, tmp_p
     assert [vote.comparison.annotator.kind for vote in kinds] == [
         vote.annotator_kind for vote in VOTES
     ]
+
+
+@pytest.mark.parametrize("names", ["xyz", "zyx"])
+def test_exported_votes_come_out_of_another_run_as_they_went_in(names: str, tmp_path: Path) -> None:
+    """Only the names of votes and annotators are the other run's own."""
+    first, second = begin_run("first"), begin_run("second", names=names)
+    import_votes(rows=VOTES, run=first)
+    ours = export_votes(run=first, out=tmp_path / "ours.jsonl").path
+    import_votes(rows=read_votes(ours, format="jsonl"), run=second)
+    theirs = export_votes(run=second, out=tmp_path / "theirs.jsonl").path
+    told = [turned(row) if names == "zyx" else row for row in read_rows(theirs)]
+    assert list(map(without_names, told)) == list(map(without_names, read_rows(ours)))
+    assert read_rows(ours)[-1]["marks"] == [
+        {"which": "a", "turn": 2, "start": 0, "end": 1, "tag": "wrong_fact"},
+        {"which": "b", "turn": 1, "start": 0, "end": 1, "tag": "unnatural"},
+    ]
+
+
+def turned(row: dict[str, Any]) -> dict[str, Any]:
+    """Say the same with a and b in each other's place."""
+    other = {"a": "b", "b": "a", "left": "right", "right": "left"}
+    ends = {"_a": "_b", "_b": "_a"}
+    swapped = {
+        name: row[name[:-2] + ends[name[-2:]] if name[-2:] in ends and name != "side_a" else name]
+        for name in row
+    }
+    marks = [mark | {"which": other[mark["which"]]} for mark in row["marks"]]
+    return swapped | {
+        "outcome": other.get(row["outcome"], row["outcome"]),
+        "side_a": other.get(row["side_a"]),
+        "marks": sorted(marks, key=lambda mark: list(mark.values())),
+    }
+
+
+def without_names(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: cell for name, cell in row.items() if name not in ("id", "annotator")}
+
+
+def test_export_votes_has_all_that_a_volunteer_said(tmp_path: Path) -> None:
+    round_ = make.make_open_round()
+    rules = make.make_rules(round_.run, asks_degree=True, offers_comment=True)
+    rules.reasons.set([make.make_reason("more-correct"), make.make_reason("unsafe")])
+    annotator = make.make_annotator(languages=["en"])
+    comparison = voting.lease_comparison(round_=round_, annotator=annotator)
+    voting.record_vote(
+        token=comparison.token,
+        annotator=annotator,
+        choice="left_clearly",
+        reasons_left=["more-correct"],
+        reasons_right=["unsafe"],
+        comment="右は危ない。",
+        marks=[voting.Mark("right", 1, 0, 5, "unnatural")],
+    )
+    (row,) = read_rows(export_votes(run=round_.run, out=tmp_path / "votes.jsonl").path)
+    left, right = ("a", "b") if comparison.side_a == "left" else ("b", "a")
+    assert (row["outcome"], row["degree"], row["comment"]) == (left, "clearly", "右は危ない。")
+    assert (row[f"reasons_{left}"], row[f"reasons_{right}"]) == (["more-correct"], ["unsafe"])
+    mark = {"which": right, "turn": 1, "start": 0, "end": 5, "tag": "unnatural"}
+    assert row["marks"] == [mark]
+
+
+def test_export_votes_asks_the_database_as_often_for_many_as_for_one(tmp_path: Path) -> None:
+    run = begin_run("r")
+    n_queries = []
+    for rows in (VOTES[-1:], VOTES):
+        import_votes(rows=rows, run=run)
+        with CaptureQueriesContext(connection) as queries:
+            export_votes(run=run, out=tmp_path / "votes.jsonl")
+        n_queries.append(len(queries))
+    assert n_queries[0] == n_queries[1]
 
 
 def by_name(ranking: Any) -> dict[str, Any]:

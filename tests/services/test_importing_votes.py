@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from annotate.models import Annotator, Comparison, PromptSet, SelectionRun, Vote
+from annotate.formats import MarkRow
+from annotate.models import (
+    Annotator,
+    Comparison,
+    PassageMark,
+    PromptSet,
+    ReasonTag,
+    SelectionRun,
+    Vote,
+)
 from annotate.services import errors, rounds, voting
 from annotate.services.annotators import annotator_of
 from annotate.services.importing import Counts, import_completions, import_votes
@@ -64,6 +73,57 @@ def test_import_votes_keeps_a_and_b_where_the_file_has_them_in_order(
     assert (vote.outcome, comparison.side_a) == (outcome, side)
 
 
+SAID: dict[str, Any] = {
+    "degree": "clearly",
+    "reasons_a": ("more-correct", "never-heard-of"),
+    "reasons_b": ("unsafe",),
+    "comment": "Hm.\nほう。",
+    "marks": (MarkRow("a", 1, 0, 4, "unnatural"), MarkRow("b", 1, 2, 17, "wrong_fact")),
+}
+
+
+@pytest.mark.parametrize("names", ["xy", "yx"])
+def test_import_votes_stores_all_that_was_said(names: str) -> None:
+    """The second time the file names y as a: what it says of a is stored as said of b."""
+    import_votes(rows=[vote_row(*names, **SAID)], run=begin_run())
+    vote = Vote.objects.get()
+    said = {
+        "x": (vote.reasons_a, list(vote.marks.filter(which="a").values_list("end", "tag"))),
+        "y": (vote.reasons_b, list(vote.marks.filter(which="b").values_list("end", "tag"))),
+    }
+    assert (vote.degree, vote.comment) == ("clearly", "Hm.\nほう。")
+    assert said[names[0]] == (["more-correct", "never-heard-of"], [(4, "unnatural")])
+    assert said[names[1]] == (["unsafe"], [(17, "wrong_fact")])
+    assert not ReasonTag.objects.filter(slug="never-heard-of").exists()
+
+
+def test_import_votes_gives_each_vote_its_own_marks() -> None:
+    rows = [
+        vote_row(id="1", marks=(MarkRow("a", 1, 0, 1, "unnatural"),)),
+        vote_row(id="2"),
+        vote_row(id="3", marks=(MarkRow("b", 1, 0, 3, "unnatural"),)),
+    ]
+    import_votes(rows=rows, run=begin_run())
+    marks = PassageMark.objects.values_list("vote__comparison__import_key", "which", "end")
+    assert sorted(marks) == [("1", "a", 1), ("3", "b", 3)]
+
+
+@pytest.mark.parametrize("names", ["xy", "yx"])
+def test_import_votes_again_knows_all_that_was_said(names: str) -> None:
+    run = begin_run()
+    import_votes(rows=[vote_row(*names, **SAID)], run=run)
+    assert import_votes(rows=[vote_row(*names, **SAID)], run=run) == Counts(equal=1)
+    for field in SAID:
+        less = {name: said for name, said in SAID.items() if name != field}
+        with pytest.raises(errors.ImportRefused) as refusal:
+            import_votes(rows=[vote_row(*names, line=3, **less)], run=run)
+        assert str(refusal.value) == (
+            f"votes.jsonl, line 3: {field}: this vote of 'ann' is there and says otherwise; votes"
+            " are never changed, and a second one needs an id of its own"
+        )
+    assert (Vote.objects.count(), PassageMark.objects.count()) == (1, 2)
+
+
 def test_import_votes_stores_when_a_vote_was_cast() -> None:
     moment = datetime(2023, 11, 5, 4, 3, 2, 123456, tzinfo=UTC)
     before = timezone.now()
@@ -115,13 +175,17 @@ def test_import_votes_keeps_the_turns_of_one_comparison_apart() -> None:
          " completions before votes"),
         ({"turn": 2}, "turn: 2 is beyond the 1 turn(s) of prompt 'p1'; they count from 1, and 0 is"
          " the conversation as a whole"),
+        ({"marks": (MarkRow("b", 1, 0, 18, "unnatural"),)}, "marks: end 18 is beyond the 17"
+         " characters of the reply that is marked; they are counted in code points"),
+        ({"marks": (MarkRow("a", 2, 0, 1, "unnatural"),)}, "marks: turn 2 is beyond the 1"
+         " reply(s) of the completion that is marked; they count from 1"),
         ({"annotator_kind": "judge"}, "annotator_kind: 'ann' is judge here and person in run r"),
-        ({"outcome": "b"}, "outcome: this vote of 'ann' is there with another outcome; votes are"
+        ({"outcome": "b"}, "outcome: this vote of 'ann' is there and says otherwise; votes are"
          " never changed, and a second one needs an id of its own"),
         ({"id": "one", "prompt": "p2"}, "id: 'ann' has a vote 'one' on other completions in run r;"
          " each vote of an annotator needs an id of its own"),
-        ({"id": "one", "outcome": "tie"}, "outcome: this vote of 'ann' is there with another"
-         " outcome; votes are never changed, and a second one needs an id of its own"),
+        ({"id": "one", "outcome": "tie"}, "outcome: this vote of 'ann' is there and says"
+         " otherwise; votes are never changed, and a second one needs an id of its own"),
     ],
 )  # fmt: skip
 def test_import_votes_refuses_a_row_and_keeps_nothing(told: dict[str, Any], message: str) -> None:

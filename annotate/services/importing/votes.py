@@ -9,18 +9,29 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from annotate.formats import VoteRow
-from annotate.models import Annotator, Comparison, Completion, Round, SelectionRun, Vote
+from annotate.formats import MarkRow, VoteRow
+from annotate.models import (
+    Annotator,
+    Comparison,
+    Completion,
+    PassageMark,
+    Round,
+    SelectionRun,
+    Vote,
+)
 from annotate.services import errors, ledger
 from annotate.services.importing.counts import Counts, batched, refuse
 from annotate.services.importing.tables import analyze, copy_rows, draw_ids
 
-FLIPPED = {"a": "b", "b": "a", "left": "right", "right": "left"}
+FLIPPED = {"a": "b", "b": "a", "left": "right", "right": "left", "reasons_a": "reasons_b",
+           "reasons_b": "reasons_a"}  # fmt: skip
 
 _COMPARISON_COLUMNS = ("id", "token", "round_id", "annotator_id", "prompt_id", "candidate_a_id",
                        "completion_a_id", "candidate_b_id", "completion_b_id", "side_a",
                        "created_at", "answered_at", "import_key")  # fmt: skip
-_VOTE_COLUMNS = ("comparison_id", "turn", "outcome", "created_at")
+_SAID = ("outcome", "degree", "reasons_a", "reasons_b", "comment")
+_VOTE_COLUMNS = ("id", "comparison_id", "turn", *_SAID, "created_at")
+_MARK_COLUMNS = ("vote_id", *MarkRow._fields)
 
 Key = tuple[int, str]  # annotator, and what names the vote among that annotator's
 
@@ -38,6 +49,11 @@ class _Ballot(NamedTuple):
     side_a: str | None
     turn: int
     outcome: str
+    degree: str
+    reasons_a: list[str]
+    reasons_b: list[str]
+    comment: str
+    marks: list[MarkRow]
     created_at: datetime
 
     @property
@@ -46,7 +62,10 @@ class _Ballot(NamedTuple):
 
     @property
     def says(self) -> tuple[Any, ...]:
-        return self.completion_a_id, self.completion_b_id, self.turn, self.outcome
+        return (
+            self.completion_a_id, self.completion_b_id, self.turn, self.outcome, self.degree,
+            self.reasons_a, self.reasons_b, self.comment, self.marks,
+        )  # fmt: skip
 
 
 def import_votes(*, rows: Iterable[VoteRow], run: SelectionRun) -> Counts:
@@ -95,6 +114,7 @@ class _Writer:
         self._learn_annotators(rows)
         self._learn_completions(rows)
         ballots = [self._ballot(row) for row in rows]
+        _check_marks(rows, ballots)
         there = _stored_votes([ballot.key for ballot in ballots])
         new = []
         for row, ballot in zip(rows, ballots, strict=True):
@@ -109,6 +129,7 @@ class _Writer:
     def _store(self, ballots: Sequence[_Ballot]) -> None:
         """Store votes with the comparisons that they answer."""
         ids = draw_ids(table=Comparison, n=len(ballots))
+        vote_ids = draw_ids(table=Vote, n=len(ballots))
         copy_rows(
             table=Comparison,
             columns=_COMPARISON_COLUMNS,
@@ -123,8 +144,18 @@ class _Writer:
             table=Vote,
             columns=_VOTE_COLUMNS,
             rows=(
-                (pk, vote.turn, vote.outcome, vote.created_at)
-                for pk, vote in zip(ids, ballots, strict=True)
+                (vote_id, pk, vote.turn, vote.outcome, vote.degree, vote.reasons_a,
+                 vote.reasons_b, vote.comment, vote.created_at)
+                for vote_id, pk, vote in zip(vote_ids, ids, ballots, strict=True)
+            ),
+        )  # fmt: skip
+        copy_rows(
+            table=PassageMark,
+            columns=_MARK_COLUMNS,
+            rows=(
+                (vote_id, *mark)
+                for vote_id, vote in zip(vote_ids, ballots, strict=True)
+                for mark in vote.marks
             ),
         )
 
@@ -138,22 +169,24 @@ class _Writer:
             )
         first = self._side(row, "a", prompt_id, row.candidate_a, row.sample_a)
         second = self._side(row, "b", prompt_id, row.candidate_b, row.sample_b)
-        outcome, side_a = str(row.outcome), row.side_a
-        if first > second:  # a is the candidate with the lower id, here as everywhere
-            first, second = second, first
-            outcome = FLIPPED.get(outcome, outcome)
-            side_a = FLIPPED[side_a] if side_a else None  # type: ignore[assignment]
-        return _Ballot(
-            self._annotators[row.annotator].pk, row.identity, prompt_id, *first, *second, side_a,
-            row.turn, outcome, row.created_at or self._now,
+        ballot = _Ballot(
+            self._annotators[row.annotator].pk, row.identity, prompt_id, *first, *second,
+            row.side_a, row.turn, row.outcome, row.degree, list(row.reasons_a),
+            list(row.reasons_b), row.comment, list(row.marks), row.created_at or self._now,
         )  # fmt: skip
+        # a is the candidate with the lower id, here as everywhere
+        return _flipped(ballot) if first > second else ballot
 
     def _refuse_change(self, row: VoteRow, ballot: _Ballot, stored: tuple[Any, ...]) -> NoReturn:
         if stored[:3] == ballot.says[:3]:
+            pairs = zip((*_SAID, "marks"), stored[3:], ballot.says[3:], strict=True)
+            field = next(field for field, there, given in pairs if there != given)
+            if ballot.candidate_a_id != self._candidates[row.candidate_a]:
+                field = FLIPPED.get(field, field)  # as the file calls it
             refuse(
                 row.location,
-                f"outcome: this vote of {row.annotator!r} is there with another outcome; votes"
-                " are never changed, and a second one needs an id of its own",
+                f"{field}: this vote of {row.annotator!r} is there and says otherwise; votes are"
+                " never changed, and a second one needs an id of its own",
             )
         refuse(
             row.location,
@@ -242,11 +275,56 @@ class _Writer:
         }
 
 
+def _flipped(ballot: _Ballot) -> _Ballot:
+    """Say the same with the candidates in the other order."""
+    return ballot._replace(
+        candidate_a_id=ballot.candidate_b_id,
+        completion_a_id=ballot.completion_b_id,
+        candidate_b_id=ballot.candidate_a_id,
+        completion_b_id=ballot.completion_a_id,
+        side_a=FLIPPED[ballot.side_a] if ballot.side_a else None,
+        outcome=FLIPPED.get(ballot.outcome, ballot.outcome),
+        reasons_a=ballot.reasons_b,
+        reasons_b=ballot.reasons_a,
+        marks=sorted(
+            mark._replace(which="b" if mark.which == "a" else "a") for mark in ballot.marks
+        ),
+    )
+
+
+def _check_marks(rows: Sequence[VoteRow], ballots: Sequence[_Ballot]) -> None:
+    """Refuse a passage that is not within the reply that it names."""
+    marked = [
+        (row, mark, ballot.completion_a_id if mark.which == "a" else ballot.completion_b_id)
+        for row, ballot in zip(rows, ballots, strict=True)
+        for mark in ballot.marks
+    ]
+    completions = Completion.objects.filter(pk__in={pk for _row, _mark, pk in marked})
+    texts = completions.values_list("pk", "replies").iterator()
+    lengths = {pk: [len(reply) for reply in replies] for pk, replies in texts}
+    for row, mark, pk in marked:
+        n_replies = len(lengths[pk])
+        if mark.turn > n_replies:
+            refuse(
+                row.location,
+                f"marks: turn {mark.turn} is beyond the {n_replies} reply(s) of the completion"
+                " that is marked; they count from 1",
+            )
+        n_chars = lengths[pk][mark.turn - 1]
+        if mark.end > n_chars:
+            refuse(
+                row.location,
+                f"marks: end {mark.end} is beyond the {n_chars} characters of the reply that is"
+                " marked; they are counted in code points",
+            )
+
+
 def _stored_votes(keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
     """Read what the votes of earlier imports say, withdrawn ones too."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT annotator_id, import_key, completion_a_id, completion_b_id, turn, outcome"
+            "SELECT annotator_id, import_key, annotate_vote.id, completion_a_id, completion_b_id,"
+            f" turn, {', '.join(_SAID)}"
             " FROM annotate_comparison"
             " JOIN unnest(%s::bigint[], %s::text[]) AS wanted (annotator_id, import_key)"
             " USING (annotator_id, import_key)"
@@ -254,4 +332,17 @@ def _stored_votes(keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
             " ORDER BY annotate_vote.id",
             [list(column) for column in zip(*keys, strict=True)],
         )
-        return {(annotator, key): tuple(says) for annotator, key, *says in cursor.fetchall()}
+        found = cursor.fetchall()
+    marks = _stored_marks([vote_id for _annotator, _key, vote_id, *_says in found])
+    return {
+        (annotator, key): (*says, sorted(marks.get(vote_id, [])))
+        for annotator, key, vote_id, *says in found
+    }
+
+
+def _stored_marks(vote_ids: Sequence[int]) -> dict[int, list[MarkRow]]:
+    marks: dict[int, list[MarkRow]] = {}
+    stored = PassageMark.objects.filter(vote__in=vote_ids)
+    for vote_id, *mark in stored.values_list(*_MARK_COLUMNS):
+        marks.setdefault(vote_id, []).append(MarkRow(*mark))
+    return marks

@@ -160,7 +160,7 @@ class QuestionsForm(RulesForm):
             "asks_degree": _("Then A and B have two buttons each."),
             "judges_each_turn": _("One vote for each turn, and not one for the whole."),
             "offers_passages": _("Wrong language, wrong fact, unnatural: with their places."),
-            "offers_comment": _("Kept with the vote, for admins to read; no export has it."),
+            "offers_comment": _("Kept with the vote; files of votes have it as it was written."),
         }
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from annotate.models import Comparison, Completion, Round
-from annotate.services import rounds, voting
+from annotate.services import rounds
 from annotate.services.annotators import annotator_of
 from annotate.services.simulating import read_page
 from tests import factories as make
@@ -40,8 +40,10 @@ def test_rating_page_keeps_its_contract() -> None:
     assert page.form["token"] == str(comparison.token)
     assert len(page.form["csrfmiddlewaretoken"]) == 64
     assert html.count("data-comparison") == 1
-    for choice in voting.CHOICES:
+    for choice in ("left", "right", "tie", "both_bad"):
         assert html.count(f'<button type="submit" name="choice" value="{choice}"') == 1
+    assert html.count('name="choice"') == 4
+    assert html.count('data-turn-number="1"') == 2
     assert '<article class="conversation" lang="ja" data-language="ja">' in html
     assert "data-system>Be brief.</div>" in html
 

@@ -1,12 +1,13 @@
 """One POST is one vote, and every refusal says what to do."""
 
+import json
 import uuid
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from annotate.models import Comparison, Round, Vote
+from annotate.models import Comparison, ReasonTag, Round, Vote
 from annotate.services import rounds, voting
 from annotate.services.simulating import read_page
 from tests import factories as make
@@ -27,11 +28,13 @@ def vote(
 @pytest.mark.parametrize("choice", voting.CHOICES)
 def test_vote_is_stored_in_terms_of_a_and_b(choice: str) -> None:
     round_ = make.make_open_round()
+    side, _underscore, degree = choice.partition("_") if choice != "both_bad" else (choice, "", "")
+    make.make_rules(round_.run, asks_degree=bool(degree))
     vote(volunteer_in(round_.run), round_, choice)
     stored = Vote.objects.select_related("comparison").get()
     a_was_left = stored.comparison.side_a == "left"
     expected = {"left": "a" if a_was_left else "b", "right": "b" if a_was_left else "a"}
-    assert stored.outcome == expected.get(choice, choice)
+    assert (stored.outcome, stored.degree) == (expected.get(side, side), degree)
     assert stored.comparison.annotator.kind == "person"
 
 
@@ -49,7 +52,7 @@ def test_vote_by_htmx_is_answered_with_the_next_comparison() -> None:
     unanswered = Comparison.objects.unanswered().get()
     assert answer.status_code == 200
     assert next_page.form["token"] == str(unanswered.token)
-    assert "1 vote today · 1 in all" in answer.content.decode()
+    assert "<span>1 in all</span>" in answer.content.decode()
 
 
 def test_vote_sent_twice_is_one_vote() -> None:
@@ -117,6 +120,95 @@ def test_vote_that_cannot_be_read_is_refused_with_the_comparison(sent: dict[str,
     assert answer.status_code == 400
     assert "Please choose again." in answer.content.decode()
     assert read_page(answer.content.decode()).has_comparison
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"choice": "left_clearly"},
+        {"reason_left": "nosuch"},
+        {"comment": "not asked for"},
+        {"mark": '{"side": "left", "turn": 1, "start": 0, "end": 99, "tag": "wrong_fact"}'},
+        {"turn": "2"},
+    ],
+)
+def test_vote_with_what_the_run_does_not_ask_is_refused_with_the_pair(
+    extra: dict[str, str],
+) -> None:
+    round_ = make.make_open_round()
+    client, address = volunteer_in(round_.run), f"/rate/{round_.run.slug}/"
+    token = read_page(client.get(address).content.decode()).form["token"]
+    answer = client.post(address, {"token": token, "choice": "left"} | extra)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'class="note error" role="alert"' in page
+    assert read_page(page).form["token"] == token
+    assert Vote.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"comment": "x" * 2_001},
+        {"reason_right": "no slug"},
+        {"mark": "no JSON"},
+        {"mark": "[]"},
+        {"mark": '{"side": "left", "turn": 1, "start": "a", "end": 2, "tag": "unnatural"}'},
+        {"turn": "-1"},
+    ],
+)
+def test_vote_with_fields_that_cannot_be_read_is_refused(extra: dict[str, str]) -> None:
+    round_ = make.make_open_round()
+    client, address = volunteer_in(round_.run), f"/rate/{round_.run.slug}/"
+    token = read_page(client.get(address).content.decode()).form["token"]
+    answer = client.post(address, {"token": token, "choice": "left"} | extra)
+    assert (answer.status_code, Vote.objects.count()) == (400, 0)
+
+
+def test_vote_carries_reasons_comment_and_marks() -> None:
+    round_ = make.make_open_round(n_prompts=1)
+    rules = make.make_rules(round_.run, offers_comment=True)
+    for slug in ("clear", "short"):
+        rules.reasons.add(ReasonTag.objects.create(slug=slug, label_en=slug, label_ja=slug))
+    client, address = volunteer_in(round_.run), f"/rate/{round_.run.slug}/"
+    token = read_page(client.get(address).content.decode()).form["token"]
+    marks = [
+        json.dumps({"side": side, "turn": 1, "start": start, "end": 4, "tag": "unnatural"})
+        for side, start in (("left", 0), ("right", 1))
+    ]
+    sent = {
+        "token": token, "choice": "tie", "reason_left": ["clear", "short"],
+        "reason_right": "short", "comment": " both do ", "mark": marks,
+    }  # fmt: skip
+    assert client.post(address, sent).status_code == 303
+    stored = Vote.objects.select_related("comparison").get()
+    reasons = {"left": ["clear", "short"], "right": ["short"]}
+    starts = {"left": 0, "right": 1}
+    side_a = str(stored.comparison.side_a)
+    side_b = "right" if side_a == "left" else "left"
+    assert (stored.reasons_a, stored.reasons_b) == (reasons[side_a], reasons[side_b])
+    assert stored.comment == "both do"
+    assert dict(stored.marks.values_list("which", "start")) == {
+        "a": starts[side_a],
+        "b": starts[side_b],
+    }
+
+
+def test_vote_that_came_too_fast_is_told_when_to_come_again() -> None:
+    round_ = make.make_open_round()
+    make.make_rules(round_.run, max_characters_per_s=1)
+    client, address = volunteer_in(round_.run), f"/rate/{round_.run.slug}/"
+    page = client.get(address).content.decode()
+    token = read_page(page).form["token"]
+    left, right = (read_page(page).left[0], read_page(page).right[0])
+    assert f'data-reading-ms="{1_000 * len(left + right)}"' in page
+    for headers in ({}, HTMX):
+        answer = vote(client, round_, token=token, headers=headers)
+        assert answer.status_code == 429
+        assert 0 < int(answer["Retry-After"]) <= len(left + right)
+        assert "too fast" in answer.content.decode()
+        assert read_page(answer.content.decode()).form["token"] == token
+    assert Vote.objects.count() == 0
 
 
 def test_vote_from_another_site_is_refused() -> None:

@@ -19,7 +19,7 @@ MODELS = (
     "OpenCALM", "japanese-stablelm", "Stockmark", "LLM-jp", "cotomi", "Takane", "Sarashina",
     "EvoLLM", "Karakuri", "Weblab", "Tanuki", "FugakuLLM", "Fugaku-LLM", "Xwin", "Qarasu",
     "Vecteus", "チャットGPT", "ジェミニ", "クロード", "コパイロット", "シーサー", "りんな",
-    "リンナ", "イライザ", "カラクリ", "ツズミ", "つづみ", "ラマ", "通義千問",
+    "リンナ", "イライザ", "カラクリ", "ツズミ", "つづみ", "ラマ", "通義千問", "通义千问",
 )  # fmt: skip
 
 MAKERS = (
@@ -34,7 +34,7 @@ MAKERS = (
     "Sakana AI", "SakanaAI", "SB Intuitions", "SoftBank", "Fujitsu", "Rakuten", "ABEJA",
     "Lightblue", "Ricoh", "Tokyo Institute of Technology", "Tokyo Tech", "rinna", "ELYZA",
     "Stockmark", "Karakuri", "オープンAI", "アンソロピック", "グーグル", "メタ社",
-    "マイクロソフト", "アリババ", "阿里巴巴", "深度求索", "スタビリティ", "東京工業大学",
+    "マイクロソフト", "アリババ", "阿里巴巴", "阿里云", "深度求索", "スタビリティ", "東京工業大学",
     "東工大", "東京科学大学", "東京大学", "松尾研", "国立情報学研究所", "理化学研究所",
     "産業技術総合研究所", "産総研", "日本電信電話", "LINEヤフー", "プリファードネットワークス",
     "サイバーエージェント", "ストックマーク", "ソフトバンク", "富士通", "楽天", "ライトブルー",

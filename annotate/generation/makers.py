@@ -48,8 +48,10 @@ _WORD = (
 )
 _ADVERB = (
     r"(?:(?:just|simply|actually|only|also|indeed|still|basically|called|named|known as|really|"
-    r"happily|proudly|in fact|an? (?:instance|version|variant) of|the)\s)"
+    r"happily|proudly|in fact|the|(?:an?|the) (?:[\w-]{1,20} )?(?:instance|version|variant) of|"
+    r"(?:an? )?(?:part|member) of the)\s)"
 )
+_JOB = r"(?!\s(?:user|developer|engineer|fan|expert|professor|manager|director|coach|editor)\b)"
 _BEING = rf"(?:{_I}|\bas\s|\bbeing\s){_ADVERB}{{0,2}}(?:(?:an?|the|your)\s)?"
 _NOUN = (
     r"(?:AI|A\.I\.|artificial intelligence|models?|LLM|chat ?bot|bot|assistant|program|transformer)"
@@ -58,35 +60,36 @@ _VERB = (
     r"(?:trained|developed|created|made|built|designed|programmed|coded|fine-?tuned|engineered|"
     r"released|provided|offered|powered|maintained|owned|based|derived)"
 )
-_OWNER = (
-    r"(?:developer|creator|maker|owner|parent company|company|programmer|engineer|trainer)s?,?\s"
-)
+_OWNER = r"(?:developer|creator|maker|owner|parent company|programmer|engineer|trainer)s?,?\s"
 
 # "I am NAME", "As NAME, I"
 _ENGLISH_SELF = (
     _rule(
-        rf"(?:{_I}|{_MY_NAME}|\bI,\s){_ADVERB}{{0,3}}{_QUOTE}",
+        rf"(?:{_I}|{_MY_NAME}|\bI,\s){_ADVERB}{{0,3}}(?:[\w ]{{2,20}}['’]s\s)?{_QUOTE}",
         r"(?!['’]s\b)(?!\s(?:fan|user|expert|developer|certified|and you)\b)",
     ),
     _rule(rf"\bas\s{_QUOTE}", rf"{_QUOTE},\s(?:I|my)\b"),
+    _rule(r"\bthis is\s", r"\s(?:speaking|here|writing)\b"),
 )
 _ENGLISH_MAKER = (
     # "I was trained by a team at NAME"
     _rule(
-        rf"{_I}{_WORD}{{0,4}}?{_VERB}\s(?:[\w-]{{1,20}},?\s){{0,3}}?"
-        rf"(?:by|at|from|with|on|through|within)\s{{0,2}}{_QUOTE}{_WORD}{{0,7}}?"
+        rf"{_I}{_WORD}{{0,4}}?{_VERB}\s(?!aware\b)(?:[\w-]{{1,20}},?\s){{0,3}}?"
+        rf"(?:by|from|with|on)\s{{0,2}}{_QUOTE}{_WORD}{{0,7}}?"
     ),
     # "As a language model by NAME"
     _rule(
-        rf"{_BEING}{_WORD}{{0,5}}?{_NOUN},?\s{{1,2}}{_QUOTE}{_WORD}{{0,6}}?"
-        rf"(?:by|from|of|at|called|named|as|on)\s{{0,2}}{_QUOTE}{_WORD}{{0,6}}?"
+        rf"{_BEING}{_WORD}{{0,5}}?{_NOUN}{_JOB},?\s{{1,2}}{_QUOTE}{_WORD}{{0,6}}?"
+        rf"(?:by|from|of|called|named|as|on)\s{{0,2}}{_QUOTE}{_WORD}{{0,6}}?"
     ),
     # "I'm a NAME language model"
-    _rule(rf"{_BEING}{_QUOTE}", rf"(?:['’]s)?[ -](?:[\w.-]{{1,20}}[ -]){{0,4}}{_NOUN}\b"),
+    _rule(rf"{_BEING}{_QUOTE}", rf"(?:['’]s)?[ -](?:[\w.-]{{1,20}}[ -]){{0,4}}{_NOUN}\b{_JOB}"),
     # "My creators at NAME"
     _rule(rf"\bmy {_OWNER}(?:(?:is|are|was|were|at|from|by)\s){{0,3}}{_QUOTE}{_WORD}{{0,5}}?"),
-    # "NAME trained me"
-    _rule("", rf"(?:['’]s)?\s{_WORD}{{0,4}}?{_VERB}\sme\b"),
+    # "NAME, the company that trained me", "the company behind me is NAME", "I run on NAME"
+    _rule("", rf"(?:['’]s)?,?\s{_WORD}{{0,5}}?{_VERB}\sme\b"),
+    _rule(r"\bbehind me,?\s(?:is\s)?(?:the\s)?"),
+    _rule(r"\bI (?:run on|belong to)\s(?:the\s)?"),
     # "I cannot, as it violates NAME's content policy"
     _rule(
         r"\b(?:I|my|me|cannot|can['’]t|unable|goes|violates)\b[^.!?\n]{0,120}?"
@@ -101,7 +104,7 @@ _HELLO_JA = (
     r"(?:(?:はい|こんにち[はわ]|こんばんは|おはようございます|やあ|どうも|はじめまして|初めまして)"
     r"[、,!！。\s]{0,3})"
 )
-_NOUN_JA = r"(?:AI|人工知能|モデル|アシスタント|チャットボット|ボット|プログラム|LLM|システム)"
+_NOUN_JA = r"(?:AI|人工知能|モデル|アシスタント|チャットボット|ボット|LLM)"
 _MADE_JA = (
     r"(?:開発|訓練|学習|トレーニング|作成|製作|制作|作[らっ]|創[らっ]|設計|構築|提供|公開|生み出|"
     r"プログラム)"
@@ -123,7 +126,7 @@ _NO_TOPIC_JA = (
 # "私はNAMEです", "私、NAMEは", "NAMEです"
 _JAPANESE_SELF = (
     _rule(_I_AM_JA, _IS_JA),
-    _rule(rf"{_ME_JA}[、,]?\s?{_QUOTE}", r"[」』]?(?:は|も)"),
+    _rule(rf"{_ME_JA}[、,]?\s?{_QUOTE}", r"[」』]?(?:は|も|が)"),
     _rule(_NO_TOPIC_JA, _IS_JA),
 )
 _MADE_BY_JA = (
@@ -135,6 +138,11 @@ _A_MODEL_OF_JA = (
     rf"{_NOUN_JA}[^。はがを]{{0,30}}?{_IS_JA}"
 )
 _JAPANESE_MAKER = (
+    # "私を作ったのはNAMEです", "私の開発元はNAMEです"; and in Chinese
+    _rule(
+        rf"{_ME_JA}(?:を[^。は]{{0,12}}{_MADE_JA}[^。は]{{0,4}}のは|の(?:開発元|開発者|製作者|生みの親)は)(?:株式会社)?"
+    ),
+    _rule(r"我(?:是|叫|由)[^。，]{0,20}"),
     _rule(_I_AM_JA, _MADE_BY_JA),
     _rule(_I_AM_JA, _A_MODEL_OF_JA),
     _rule(_NO_TOPIC_JA, _A_MODEL_OF_JA),
@@ -224,7 +232,7 @@ class _Known(NamedTuple):
 
 
 # A version may follow a name: Llama-2, GPT-4o, Qwen2.5, gpt-oss.
-_VERSION = r"(?:[- ]?\d[\w.-]*|-[0-9a-z]{1,4})??"
+_VERSION = r"(?:[- ]?\d(?:[a-z0-9.-]*[a-z0-9])?|-[0-9a-z]{1,4})?"
 _LETTERS = re.compile(r"[a-z]+")
 
 

@@ -23,7 +23,17 @@ def me(request: HttpRequest) -> HttpResponseBase:
     annotator = annotator_for(request)
     if annotator is None:
         return render(request, "me/nobody.html")
-    return _show(request, annotator, _languages_form(annotator))
+    given = consent.standing_consent(annotator)
+    context = {
+        "annotator": annotator,
+        "form": _languages_form(annotator),
+        "consent": given,
+        "consent_text": given
+        and (given.text.text_ja if get_language() == "ja" else given.text.text_en),
+        "counted": consent.count_votes(annotator=annotator),
+        "board_name_length": annotators.BOARD_NAME_LENGTH,
+    }
+    return render(request, "me/page.html", context)
 
 
 @require_POST
@@ -34,7 +44,9 @@ def languages(request: HttpRequest) -> HttpResponseBase:
         return _to_me()
     form = _languages_form(annotator, request)
     if not form.is_valid():
-        return _show(request, annotator, form, status=400)
+        for fault in form.errors["languages"]:
+            messages.error(request, fault)
+        return _to_me()
     annotators.declare_languages(annotator=annotator, languages=form.cleaned_data["languages"])
     messages.info(request, _("Saved. You get comparisons in these languages from now on."))
     return _to_me()
@@ -96,19 +108,3 @@ def _languages_form(annotator: Annotator, request: HttpRequest | None = None) ->
         languages=name_languages([*languages_asked(), *annotator.languages]),
         preferred=annotator.languages,
     )
-
-
-def _show(
-    request: HttpRequest, annotator: Annotator, form: LanguagesForm, *, status: int = 200
-) -> HttpResponseBase:
-    given = consent.standing_consent(annotator)
-    context = {
-        "annotator": annotator,
-        "form": form,
-        "consent": given,
-        "consent_text": given
-        and (given.text.text_ja if get_language() == "ja" else given.text.text_en),
-        "counted": consent.count_votes(annotator=annotator),
-        "board_name_length": annotators.BOARD_NAME_LENGTH,
-    }
-    return render(request, "me/page.html", context, status=status)

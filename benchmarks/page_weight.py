@@ -62,14 +62,15 @@ def main() -> None:
 
 
 def make_round() -> Round:
-    """Open a round with one prompt, in whose run everything is asked."""
+    """Open a round with a pair to show and one to fetch ahead, in whose run everything is asked."""
     rows = json.loads((ROOT / "docs" / "screenshots.json").read_text(encoding="utf-8"))
     row = max(rows, key=lambda row: len(json.dumps(row["replies"])))
     round_ = make.make_open_round(n_prompts=0)
-    prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=row["turns"])
     longest = sorted(row["replies"], key=lambda turns: len(turns[0]))[-2:]
-    for candidate, replies in zip(round_.candidates.all(), longest, strict=True):
-        make.make_completion(candidate, prompt, replies=replies)
+    for _prompt in range(2):
+        prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=row["turns"])
+        for candidate, replies in zip(round_.candidates.all(), longest, strict=True):
+            make.make_completion(candidate, prompt, replies=replies)
     rules = make.make_rules(round_.run, asks_degree=True, offers_comment=True)
     rules.reasons.set(ReasonTag.objects.all())
     return round_

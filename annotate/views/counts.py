@@ -23,7 +23,6 @@ from annotate.models import (
 from annotate.services.arrival import runs_let_in
 from annotate.services.lineage import Withdrawn, withdrawn_by_candidate, withdrawn_by_dataset
 
-FINISHED = (SelectionRun.State.DECIDED, SelectionRun.State.CLOSED)
 KindCounts = Mapping[str, int]
 """Kind of annotator → votes."""
 
@@ -78,16 +77,18 @@ def list_open_runs(
 
 
 def list_finished_runs(annotator: Annotator | None) -> QuerySet[SelectionRun]:
-    """Find the runs that are decided, each with the annotator's `own_votes`, if any, in it."""
-    is_open = Exists(Round.objects.open().filter(run=OuterRef("pk")))
-    finished = SelectionRun.objects.filter(~is_open, state__in=FINISHED)
+    """Find the runs that have closed, each with the annotator's `own_votes`, if any, in it."""
+    finished = SelectionRun.objects.filter(state=SelectionRun.State.CLOSED)
     own_votes = _count(_judged_in_run(annotator))
     return finished.annotate(own_votes=own_votes).filter(own_votes__gt=0).order_by("-id")
 
 
 def is_finished(run: SelectionRun) -> bool:
-    """Tell whether the run is decided or closed, and takes no votes: its models may be named."""
-    return run.state in FINISHED and not run.rounds.open().exists()
+    """Tell whether the run has closed for good, so that its models may be named.
+
+    A decided run may open a round again, in which the same texts meet others.
+    """
+    return run.state == SelectionRun.State.CLOSED
 
 
 def list_runs() -> list[RunRow]:

@@ -50,8 +50,8 @@ def make_recognisable_round(**rules: Any) -> Round:
     for number, table in enumerate(COUNTED):
         _count_from(table, FIRST_ID + 1_000_000 * number)
     round_ = make.make_open_round(n_candidates=0, n_prompts=0)
-    offers = {"leaves_out_maker_names": True, "offers_comment": True, "gold_rate": 0.2,
-              "repeat_rate": 0.2, "door": RatingRules.Door.OPEN}  # fmt: skip
+    offers = {"leaves_out_maker_names": True, "offers_comment": True, "gold_rate": 0.5,
+              "repeat_rate": 0.5, "door": RatingRules.Door.OPEN}  # fmt: skip
     make.make_rules(round_.run, **offers | rules)
     candidates = [_make_candidate(round_, name) for name in MARKS]
     prompts = list(_make_prompts(round_.run.prompt_sets.get()))

@@ -60,11 +60,9 @@ def read(client: Client, run: SelectionRun) -> str:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("state", "is_shown"), [("voting", False), ("generating", False), ("decided", True)]
+    ("state", "is_shown"), [("voting", False), ("decided", False), ("closed", True)]
 )
-def test_results_wait_for_a_decision_and_not_for_the_end_of_a_round(
-    state: str, is_shown: bool
-) -> None:
+def test_results_wait_until_no_round_can_open_again(state: str, is_shown: bool) -> None:
     round_ = make.make_open_round()
     user = make.make_volunteer(round_.run)
     cast_votes(round_, user.annotator, 2)

@@ -18,6 +18,7 @@ from annotate.models import (
     Annotator,
     Comparison,
     Completion,
+    Exclusion,
     GoldPair,
     RatingRules,
     Round,
@@ -110,12 +111,16 @@ def _pairs_by_exposure(
 
 
 def _exposures(round_: Round, candidates: list[int]) -> np.ndarray:
-    """Count the answered and leased comparisons of each pair of candidates: (n, n), symmetric."""
+    """Count the answered and leased comparisons of each pair of candidates: (n, n), symmetric.
+
+    Those of annotators who are excluded are no votes that anybody wanted.
+    """
     position = {candidate: index for index, candidate in enumerate(candidates)}
     exposures = np.zeros((len(candidates), len(candidates)), dtype=np.int64)
+    excluded = Exclusion.objects.standing().filter(run=round_.run_id)
     counted = (
         round_.comparisons.taken(timezone.now())
-        .filter(purpose=Purpose.RANKING)
+        .filter(~Q(annotator__in=excluded.values("annotator")), purpose=Purpose.RANKING)
         .values_list("candidate_a", "candidate_b")
         .annotate(n=Count("id"))
     )

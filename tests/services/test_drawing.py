@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Completion, Report, Round
 from annotate.services import drawing, errors, voting
+from annotate.services.exclusions import exclude
 from tests import factories as make
 from tests.views.pages import count_queries
 
@@ -145,6 +146,15 @@ def test_a_skipped_pair_is_not_counted_as_shown() -> None:
     round_ = make.make_open_round(n_prompts=1, votes_wanted=1)
     skipped = lease(round_, make.make_annotator())
     voting.skip_comparison(token=skipped.token, annotator=skipped.annotator, reason="cannot_judge")
+    assert lease(round_, make.make_annotator()).purpose == "ranking"
+
+
+def test_votes_of_the_excluded_are_none_that_the_round_wanted() -> None:
+    round_ = make.make_open_round(n_prompts=1, votes_wanted=1)
+    judge(lease(round_, make.make_annotator()))
+    with pytest.raises(errors.VotesComplete):
+        lease(round_, make.make_annotator())
+    exclude(run=round_.run, annotator=Annotator.objects.earliest("id"), reason="spam", by=None)
     assert lease(round_, make.make_annotator()).purpose == "ranking"
 
 

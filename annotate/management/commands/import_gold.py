@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from annotate.formats import read_gold
-from annotate.management.base import KurabeCommand, add_run_argument, find_run
+from annotate.management.base import KurabeCommand, find_run
 from annotate.services.gold import import_gold
 
 
@@ -20,11 +20,11 @@ class Command(KurabeCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the arguments."""
-        add_run_argument(parser)
         parser.add_argument("file", metavar="FILE", help="may end in .gz")
+        parser.add_argument("--run", required=True, metavar="SLUG")
 
     def run(self, **options: Any) -> None:
         """Import, and count."""
-        run = find_run(options["slug"])
+        run = find_run(options["run"])
         counts = import_gold(rows=read_gold(options["file"]), run=run)
         self.stdout.write(f"known answers of run {run.slug}: {counts}")

@@ -247,7 +247,7 @@ def rate_everything(client: ReadingClient, run: SelectionRun) -> list[str]:
             ask_for_every_address(client, run, pk=run.rankings.get().pk, token=token)
             refuse_all(client, address, token)
         act(client, address, token, number)
-        if number % 5 == 0:
+        if number == 5:
             crawl(client, f"{address}votes/")
     return shown
 

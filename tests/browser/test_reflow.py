@@ -26,7 +26,8 @@ SPACE_OUT = """() => {
 CLIPPED = """() => [...document.querySelectorAll("body *")].filter((element) => {
   const style = getComputedStyle(element);
   const isCut = (overflow) => overflow === "hidden" || overflow === "clip";
-  return !element.closest(".unseen, svg, math, .is-long .text, .who, input")
+  return element.checkVisibility()
+    && !element.closest(".unseen, svg, math, .is-long .text, .who, input")
     && ((isCut(style.overflowX) && element.scrollWidth > element.clientWidth + 1)
       || (isCut(style.overflowY) && element.scrollHeight > element.clientHeight + 1));
 }).map((element) => element.outerHTML.slice(0, 120))"""
@@ -37,7 +38,7 @@ BURST = """() => [...document.querySelectorAll("button, .button")].filter((butto
   const range = document.createRange();
   range.selectNodeContents(button);
   const words = range.getBoundingClientRect();
-  return box.width && (words.left < box.left - 1 || words.right > box.right + 1
+  return button.checkVisibility() && (words.left < box.left - 1 || words.right > box.right + 1
     || words.top < box.top - 1 || words.bottom > box.bottom + 1);
 }).map((button) => button.outerHTML.slice(0, 120))"""
 

@@ -38,11 +38,15 @@ def read_mark(text: str) -> voting.Mark:
     """Read a marked passage from its JSON."""
     try:
         found = json.loads(text)
-        sides = {key: str(found[key]) for key in ("side", "tag")}
-        places = {key: int(found[key]) for key in ("turn", "start", "end")}
+        return voting.Mark(
+            side=str(found["side"]),
+            turn=int(found["turn"]),
+            start=int(found["start"]),
+            end=int(found["end"]),
+            tag=str(found["tag"]),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise forms.ValidationError("a mark is JSON with side, turn, start, end and tag") from error
-    return voting.Mark(**sides, **places)
 
 
 class VoteForm(forms.Form):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
@@ -41,7 +41,7 @@ class Ending:
     text: str
 
 
-def rating_page(view: RatingView) -> Callable[..., HttpResponse]:
+def rating_page(view: RatingView) -> Callable[..., HttpResponseBase]:
     """Let annotators of the run in; keep what they get out of every cache."""
     return vary_on_headers("HX-Request")(cache_control(no_store=True)(volunteer_page(view)))
 
@@ -201,13 +201,19 @@ def _show_step(
         shown = blind(step.comparison, view=chosen_view(request), turn=step.turn)
         context |= {
             "comparison": shown,
-            "reading_ms": reading_ms(shown, rules),
+            "reading_ms": 0 if _was_judged(step, rules) else reading_ms(shown, rules),
             "verdicts": list_verdicts(rules),
             "reasons": list_reasons(rules),
             "reason_sides": REASON_SIDES,
             "skip_reasons": SkipReason.choices,
         }
     return _render(request, run, annotator, context, status=status)
+
+
+def _was_judged(step: Step, rules: RatingRules) -> bool:
+    """Tell whether a vote on the step was taken back: what was read once needs no time again."""
+    asks_time = rules.max_characters_per_s is not None
+    return asks_time and step.comparison.votes.filter(turn=step.turn).exists()
 
 
 def _show_ending(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from annotate.models import Comparison, Prompt, Round, User, Vote
+from annotate.models import Comparison, Participation, Prompt, Round, User, Vote
 from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.browser.conftest import Open
@@ -38,9 +38,9 @@ def draw(
         make.make_completion(candidate, prompt, replies=replies)
         for candidate, replies in zip(round_.candidates.order_by("id"), (left, right), strict=True)
     )
-    annotator = annotator_of(user=user)
-    if not annotator.participations.filter(run=round_.run).exists():
+    if not Participation.objects.filter(run=round_.run, annotator__user=user).exists():
         make.let_in(round_.run, user)
+    annotator = annotator_of(user=user)
     return make.make_comparison(first, second, round_=round_, annotator=annotator)
 
 

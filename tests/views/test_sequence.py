@@ -124,6 +124,18 @@ def test_undo_takes_the_last_vote_back_and_shows_its_pair() -> None:
     assert read(answer).form["token"] == first
 
 
+def test_pair_that_was_read_once_asks_for_no_time_again() -> None:
+    round_ = make.make_open_round()
+    make.make_rules(round_.run, max_characters_per_s=10_000)
+    client = volunteer_in(round_.run)
+    page = client.get(address_of(round_))
+    assert "data-reading-ms=" in page.content.decode()
+    client.post(address_of(round_), read(page).form | {"choice": "left"})
+    again = client.post(address_of(round_, "undo"), headers=HTMX)
+    assert read(again).form["token"] == read(page).form["token"]
+    assert "data-reading-ms=" not in again.content.decode()
+
+
 @pytest.mark.parametrize("headers", [{}, HTMX])
 @pytest.mark.parametrize(
     ("verb", "sent"),

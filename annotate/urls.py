@@ -56,6 +56,7 @@ urlpatterns = [
     path("goodbye/", me.goodbye, name="goodbye"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<slug:slug>/", runs.run, name="run"),
+    path("runs/<slug:slug>/close/", runs.close, name="close_run"),
     path("runs/<slug:slug>/quality/", quality.quality, name="quality"),
     path(
         "runs/<slug:slug>/quality/exclude/<int:annotator>/",

@@ -113,7 +113,7 @@ class ExclusionRefused(Refused):
 
 
 class NotRankedAgain(Refused):
-    """An exclusion was written, but the ranking could not be made anew."""
+    """What was asked for is written, but the ranking could not be made anew."""
 
 
 class GenerationFailed(Exception):

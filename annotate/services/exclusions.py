@@ -5,7 +5,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Exclusion, SelectionRun, User
-from annotate.ranking import StrengthsDidNotConverge
 from annotate.services import errors, ledger
 from annotate.services.rankings import rank_again
 
@@ -40,7 +39,7 @@ def exclude(
             excluded_at=timezone.now(),
             excluded_by=by,
         )
-    _rank_again(run)
+    rank_again(run=run)
     return exclusion
 
 
@@ -62,7 +61,7 @@ def undo_exclusion(*, exclusion: Exclusion, reason: str, by: User | None = None)
         locked.undone_at = timezone.now()
         locked.undone_by = by
         locked.save(update_fields=["undone_reason", "undone_number", "undone_at", "undone_by"])
-    _rank_again(locked.run)
+    rank_again(run=locked.run)
     return locked
 
 
@@ -92,13 +91,3 @@ def _told(reason: str) -> str:
     if not reason:
         raise errors.ExclusionRefused(_("A reason is needed; nobody is excluded silently."))
     return reason
-
-
-def _rank_again(run: SelectionRun) -> None:
-    """Make the run's rankings anew, outside of the entry: volunteers go on voting meanwhile."""
-    try:
-        rank_again(run=run)
-    except (errors.LedgerBusy, StrengthsDidNotConverge) as error:
-        raise errors.NotRankedAgain(
-            _("This is written down, but the ranking was not made anew: %(why)s") % {"why": error}
-        ) from error

@@ -7,9 +7,16 @@ from typing import Any
 
 import numpy as np
 from django.db.models import F, Q
+from django.utils.translation import gettext as _
 
 from annotate.models import Candidate, Exclusion, Ranking, SelectionRun, Vote
-from annotate.ranking import RankingSettings, encode_outcomes, rank_candidates
+from annotate.ranking import (
+    RankingSettings,
+    StrengthsDidNotConverge,
+    encode_outcomes,
+    rank_candidates,
+)
+from annotate.services import errors
 from annotate.services.ledger import take_cutoff
 
 SLICES = {
@@ -52,17 +59,34 @@ def store_rankings(
     ]  # fmt: skip
 
 
-def rank_again(*, run: SelectionRun) -> list[Ranking]:
+def rank_again(*, run: SelectionRun, at_least_once: bool = False) -> list[Ranking]:
     """Store each kind of ranking that the run has anew, with the settings that it had last.
 
+    It is called when the reason for it is written, and outside of that transaction: volunteers go
+    on voting meanwhile.
+
+    Args:
+        at_least_once: rank everything by the default settings where the run has no ranking yet.
+
     Raises:
-        LedgerBusy: votes are being imported into the run.
+        NotRankedAgain: votes are being imported into the run, or the strengths do not converge.
     """
+    try:
+        return _rank_each_kind(run, at_least_once=at_least_once)
+    except (errors.LedgerBusy, StrengthsDidNotConverge) as error:
+        raise errors.NotRankedAgain(
+            _("This is written down, but the ranking was not made anew: %(why)s") % {"why": error}
+        ) from error
+
+
+def _rank_each_kind(run: SelectionRun, *, at_least_once: bool) -> list[Ranking]:
     newest: dict[tuple[Any, Any], RankingSettings] = {}
     for ranking in run.rankings.defer("standings").order_by("id"):
         kind = ranking.filters.get("by"), ranking.filters.get("round")
         newest.pop(kind, None)  # what was ranked last is ranked last again
         newest[kind] = settings_of(ranking)
+    if at_least_once and not newest:
+        newest[None, None] = RankingSettings()
     return [
         ranking
         for (by, number), settings in newest.items()

@@ -1,12 +1,18 @@
 """Runs, as researchers see them."""
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
 
 from annotate.models import Annotator, RatingRules, SelectionRun, TrainingRun, Vote
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
+from annotate.services import errors
+from annotate.services.closing import close_run
+from annotate.services.rounds import TRANSITIONS
 from annotate.views import counts
 
 RANKINGS_SHOWN = 20
@@ -39,5 +45,20 @@ def run(request: SignedInRequest, slug: str) -> HttpResponse:
         "datasets": counts.list_datasets(run),
         "training_runs": trainings,
         "rules": RatingRules.of(run),
+        "may_close": SelectionRun.State.CLOSED in TRANSITIONS[run.state],
     }
     return render(request, "runs/page.html", context)
+
+
+@require_POST
+@role_required(Role.ADMIN)
+def close(request: SignedInRequest, slug: str) -> HttpResponse:
+    """End a run for good."""
+    run = get_object_or_404(SelectionRun, slug=slug)
+    try:
+        close_run(run=run)
+    except errors.Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The run is closed. Those who voted see its models now."))
+    return HttpResponseRedirect(reverse("run", args=[slug]), status=303)

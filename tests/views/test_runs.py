@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.test import Client
 
 from annotate.models import PromptSet, Round, SelectionRun
 from annotate.services import rounds
@@ -181,3 +182,41 @@ def test_run_page_counts_pairs_of_equal_texts_in_each_round() -> None:
     rounds_ = counts.list_rounds(round_.run)
     assert [row.n_identical for row in rounds_] == [3, 1]
     assert "0 – 3 2 waits for completions" in run_page(round_.run)
+
+
+def test_closing_a_run_ranks_it_and_shows_volunteers_its_models() -> None:
+    round_ = make.make_open_round()
+    run = round_.run
+    volunteer = make.make_volunteer(run)
+    cast_votes(round_, volunteer.annotator, 2)
+    assert "Close this run" in browser_as("admin").get(f"/runs/{run.slug}/").content.decode()
+    answer = browser_as("admin").post(f"/runs/{run.slug}/close/", follow=True)
+    page = words_of(answer.content.decode())
+    assert "The run is closed. Those who voted see its models now." in page
+    assert "Close this run" not in page
+    assert run.rankings.get().n_votes == 2
+    client = Client()
+    client.force_login(volunteer)
+    results = client.get(f"/rate/{run.slug}/results/").content.decode()
+    assert all(candidate.name in results for candidate in run.candidates.all())
+
+
+def test_closing_again_ranks_nothing_anew() -> None:
+    round_ = make.make_open_round()
+    for _time in range(2):
+        browser_as("admin").post(f"/runs/{round_.run.slug}/close/")
+    assert round_.run.rankings.count() == 1
+
+
+def test_closing_a_run_that_has_not_begun_is_refused_in_words() -> None:
+    run = make.make_run()
+    answer = browser_as("admin").post(f"/runs/{run.slug}/close/", follow=True)
+    assert "is draft and cannot become closed" in words_of(answer.content.decode())
+
+
+def test_researchers_close_no_run() -> None:
+    round_ = make.make_open_round()
+    assert "Close this run" not in run_page(round_.run)
+    assert browser_as("researcher").post(f"/runs/{round_.run.slug}/close/").status_code == 403
+    round_.refresh_from_db()
+    assert round_.is_open

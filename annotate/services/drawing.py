@@ -196,7 +196,7 @@ def _why_nothing_is_left(
                 "Nothing is left in your languages. More waits in: %(languages)s. If you read it,"
                 " add it to yours."
             )
-            % {"languages": ", ".join(names)}
+            % {"languages": _(", ").join(names)}
         )
     if annotator.comparisons.filter(round=round_).exclude(purpose=Purpose.PRACTICE).exists():
         return errors.AllSeen(_("You have judged every pair of this round."))

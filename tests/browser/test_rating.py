@@ -354,6 +354,6 @@ def test_language_switch_keeps_the_comparison(
     page = open_as(volunteer, address_of(round_))
     token = token_on(page)
     page.get_by_role("button", name="日本語").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("どちらの回答が良いですか?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("どちらの回答が良いですか？")
     assert token_on(page) == token
     assert page.locator("article").get_attribute("lang") == "en"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CATALOGUE = ROOT / "annotate" / "locale" / "ja" / "LC_MESSAGES" / "django.po"
 FUNCTIONS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 LITERAL = r"""u?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')"""
-IN_TEMPLATE = re.compile(rf"\bn?gettext\({LITERAL}(?:, {LITERAL})?")
+IN_TEMPLATE = re.compile(rf"\b(?:n?gettext|_)\({LITERAL}(?:, {LITERAL})?")
 ADVICE = "run `make messages`, and translate what is new"
 
 
@@ -33,7 +33,7 @@ def strings_of_code() -> Iterator[str]:
 
 def strings_of_templates() -> Iterator[str]:
     """Yield what templates mark for translation."""
-    for path in (ROOT / "templates").rglob("*.html"):
+    for path in (path for path in (ROOT / "templates").rglob("*") if path.is_file()):
         for match in IN_TEMPLATE.finditer(templatize(path.read_text(encoding="utf-8"))):
             yield from (ast.literal_eval(text) for text in match.groups() if text)
 

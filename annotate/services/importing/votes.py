@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from annotate.formats import MarkRow, VoteRow
@@ -21,7 +22,7 @@ from annotate.models import (
 )
 from annotate.services import errors, ledger
 from annotate.services.importing.counts import Counts, batched, refuse
-from annotate.services.importing.tables import analyze, copy_rows, draw_ids
+from annotate.services.importing.tables import analyze, array_of_tags, copy_rows, draw_ids
 
 FLIPPED = {"a": "b", "b": "a", "left": "right", "right": "left", "reasons_a": "reasons_b",
            "reasons_b": "reasons_a"}  # fmt: skip
@@ -30,7 +31,7 @@ _COMPARISON_COLUMNS = ("id", "token", "round_id", "annotator_id", "prompt_id", "
                        "completion_a_id", "candidate_b_id", "completion_b_id", "side_a",
                        "created_at", "answered_at", "import_key")  # fmt: skip
 _SAID = ("outcome", "degree", "reasons_a", "reasons_b", "comment")
-_VOTE_COLUMNS = ("id", "comparison_id", "turn", *_SAID, "created_at")
+_VOTE_COLUMNS = ("comparison_id", "turn", *_SAID, "created_at")
 _MARK_COLUMNS = ("vote_id", *MarkRow._fields)
 
 Key = tuple[int, str]  # annotator, and what names the vote among that annotator's
@@ -50,10 +51,10 @@ class _Ballot(NamedTuple):
     turn: int
     outcome: str
     degree: str
-    reasons_a: list[str]
-    reasons_b: list[str]
+    reasons_a: tuple[str, ...]
+    reasons_b: tuple[str, ...]
     comment: str
-    marks: list[MarkRow]
+    marks: tuple[MarkRow, ...]
     created_at: datetime
 
     @property
@@ -129,7 +130,6 @@ class _Writer:
     def _store(self, ballots: Sequence[_Ballot]) -> None:
         """Store votes with the comparisons that they answer."""
         ids = draw_ids(table=Comparison, n=len(ballots))
-        vote_ids = draw_ids(table=Vote, n=len(ballots))
         copy_rows(
             table=Comparison,
             columns=_COMPARISON_COLUMNS,
@@ -144,19 +144,17 @@ class _Writer:
             table=Vote,
             columns=_VOTE_COLUMNS,
             rows=(
-                (vote_id, pk, vote.turn, vote.outcome, vote.degree, vote.reasons_a,
-                 vote.reasons_b, vote.comment, vote.created_at)
-                for vote_id, pk, vote in zip(vote_ids, ids, ballots, strict=True)
+                (pk, vote.turn, vote.outcome, vote.degree, array_of_tags(vote.reasons_a),
+                 array_of_tags(vote.reasons_b), vote.comment, vote.created_at)
+                for pk, vote in zip(ids, ballots, strict=True)
             ),
         )  # fmt: skip
+        marks = {pk: vote.marks for pk, vote in zip(ids, ballots, strict=True) if vote.marks}
+        votes = Vote.objects.filter(comparison__in=marks).values_list("pk", "comparison")
         copy_rows(
             table=PassageMark,
             columns=_MARK_COLUMNS,
-            rows=(
-                (vote_id, *mark)
-                for vote_id, vote in zip(vote_ids, ballots, strict=True)
-                for mark in vote.marks
-            ),
+            rows=[(vote, *mark) for vote, pk in votes for mark in marks[pk]],
         )
 
     def _ballot(self, row: VoteRow) -> _Ballot:
@@ -171,8 +169,8 @@ class _Writer:
         second = self._side(row, "b", prompt_id, row.candidate_b, row.sample_b)
         ballot = _Ballot(
             self._annotators[row.annotator].pk, row.identity, prompt_id, *first, *second,
-            row.side_a, row.turn, row.outcome, row.degree, list(row.reasons_a),
-            list(row.reasons_b), row.comment, list(row.marks), row.created_at or self._now,
+            row.side_a, row.turn, row.outcome, row.degree, row.reasons_a, row.reasons_b,
+            row.comment, row.marks, row.created_at or self._now,
         )  # fmt: skip
         # a is the candidate with the lower id, here as everywhere
         return _flipped(ballot) if first > second else ballot
@@ -286,10 +284,13 @@ def _flipped(ballot: _Ballot) -> _Ballot:
         outcome=FLIPPED.get(ballot.outcome, ballot.outcome),
         reasons_a=ballot.reasons_b,
         reasons_b=ballot.reasons_a,
-        marks=sorted(
-            mark._replace(which="b" if mark.which == "a" else "a") for mark in ballot.marks
-        ),
+        marks=_flipped_marks(ballot.marks) if ballot.marks else (),
     )
+
+
+def _flipped_marks(marks: Sequence[MarkRow]) -> tuple[MarkRow, ...]:
+    flipped = (mark._replace(which="b" if mark.which == "a" else "a") for mark in marks)
+    return tuple(sorted(flipped))
 
 
 def _check_marks(rows: Sequence[VoteRow], ballots: Sequence[_Ballot]) -> None:
@@ -335,14 +336,18 @@ def _stored_votes(keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
         found = cursor.fetchall()
     marks = _stored_marks([vote_id for _annotator, _key, vote_id, *_says in found])
     return {
-        (annotator, key): (*says, sorted(marks.get(vote_id, [])))
-        for annotator, key, vote_id, *says in found
-    }
+        (annotator, key): (
+            *says, tuple(reasons_a), tuple(reasons_b), comment,
+            tuple(sorted(marks.get(vote_id, ()))),
+        )
+        for annotator, key, vote_id, *says, reasons_a, reasons_b, comment in found
+    }  # fmt: skip
 
 
-def _stored_marks(vote_ids: Sequence[int]) -> dict[int, list[MarkRow]]:
+def _stored_marks(votes: Sequence[int]) -> dict[int, list[MarkRow]]:
     marks: dict[int, list[MarkRow]] = {}
-    stored = PassageMark.objects.filter(vote__in=vote_ids)
-    for vote_id, *mark in stored.values_list(*_MARK_COLUMNS):
-        marks.setdefault(vote_id, []).append(MarkRow(*mark))
+    # An array of ids is one parameter; `vote__in` would make thousands, and take as long again.
+    of_votes = RawSQL("SELECT unnest(%s::bigint[])", [list(votes)])
+    for vote, *mark in PassageMark.objects.filter(vote__in=of_votes).values_list(*_MARK_COLUMNS):
+        marks.setdefault(vote, []).append(MarkRow(*mark))
     return marks

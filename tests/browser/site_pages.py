@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.core.cache import cache
-from django.utils import timezone
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
 from playwright.sync_api import Page
 
 from annotate.models import (
@@ -208,6 +209,7 @@ def list_pages(site: Site) -> Iterator[Shown]:
     yield Shown(None, "/me/")
     yield Shown(None, "/goodbye/")
     yield Shown(None, "/never-made/")
+    yield Shown(None, "/", meet_an_error)
     yield Shown(site.newcomer, f"{rate}welcome/")
     yield Shown(site.volunteer, "/")
     yield Shown(site.volunteer, rate)
@@ -248,6 +250,14 @@ def ask_for_code(page: Page) -> None:
     page.locator("input[type=email]").fill("moss@example.org")
     page.locator("input[type=email]").press("Enter")
     page.wait_for_url("**/sign-in/code/")
+
+
+def meet_an_error(page: Page) -> None:
+    """See what the site says when it breaks."""
+    with translation.override(page.evaluate("navigator.language")):
+        words = render_to_string("500.html")
+    page.route("**/broken/", lambda route: route.fulfill(body=words, content_type="text/html"))
+    page.goto("/broken/")
 
 
 def open_why(page: Page) -> None:

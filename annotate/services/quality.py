@@ -20,11 +20,11 @@ from annotate.services.quality_annotators import (
 from annotate.services.quality_rows import (
     SLICES,
     Slice,
-    count_identical,
     read_exclusions,
     read_slices,
     reply_lengths,
 )
+from annotate.services.rounds import count_identical
 
 __all__ = ["SLICES", "AnnotatorQuality", "RunQuality", "measure_quality"]
 
@@ -41,7 +41,7 @@ class RunQuality:
         votes: those that count: for ranking, by annotators who are not excluded.
         n_excluded: annotators excluded from the run now.
         votes_excluded: votes for ranking that do not count for that.
-        identical_pairs: pairs of equal texts, which nobody is shown; None for a slice.
+        identical_pairs: pairs of equal texts that the newest round never shows; None for a slice.
         annotators: those with the most votes first, the excluded among them.
         gaps: why a number is None: name of the field → reason.
     """
@@ -67,7 +67,7 @@ def measure_quality(*, run: SelectionRun, by: str | None = None) -> list[RunQual
     """
     slices = read_slices(run, by)
     excluded = read_exclusions(run)
-    identical = count_identical(run) if by is None else None
+    identical = _count_identical(run) if by is None else None
     was_cast_here = any(
         vote.import_key is None for slice_ in slices.values() for vote in slice_.ballots
     )
@@ -76,6 +76,11 @@ def measure_quality(*, run: SelectionRun, by: str | None = None) -> list[RunQual
         _measure(run.slug, value, slices[value], excluded, lengths, identical)
         for value in sorted(slices, key=str)
     ]
+
+
+def _count_identical(run: SelectionRun) -> int:
+    newest = run.rounds.order_by("number").last()
+    return count_identical(run=run).get(newest.pk, 0) if newest else 0
 
 
 def _measure(

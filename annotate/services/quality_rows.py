@@ -94,20 +94,6 @@ def read_exclusions(run: SelectionRun) -> dict[int, Exclusion]:
     return {each.annotator_id: each for each in Exclusion.objects.standing().filter(run=run)}
 
 
-def count_identical(run: SelectionRun) -> int:
-    """Count pairs of equal texts among those that the newest round could show, but never does."""
-    round_ = run.rounds.order_by("number").last()
-    if round_ is None:
-        return 0
-    candidates = round_.candidates.values("pk")
-    texts = Completion.objects.filter(candidate__in=candidates, prompt__in=round_.prompts())
-    return texts.filter(
-        prompt__completions__candidate__in=candidates,
-        prompt__completions__candidate__gt=F("candidate"),
-        prompt__completions__text_digest=F("text_digest"),
-    ).count()
-
-
 def reply_lengths(run: SelectionRun) -> dict[int, int]:
     """Count the characters of each completion of the run."""
     text = Func(F("replies"), Value(""), function="array_to_string", output_field=TextField())

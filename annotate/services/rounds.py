@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from annotate.models import Candidate, Prompt, PromptSet, Round, SelectionRun, User
+from annotate.models import Candidate, Completion, Prompt, PromptSet, Round, SelectionRun, User
 from annotate.services import errors
 
 State = SelectionRun.State
@@ -120,6 +121,27 @@ def close_round(*, round_: Round) -> None:
             round_.opened_at = round_.opened_at or now
             round_.closed_at = now
             round_.save(update_fields=["opened_at", "closed_at"])
+
+
+def count_identical(*, run: SelectionRun) -> dict[int, int]:
+    """Count by round the pairs of equal texts that it never shows; rounds with none are left out.
+
+    A pair is of two candidates of the round, on one of its prompts.
+    """
+    in_scope = (
+        Q(candidate__rounds__prompt_scope=Round.Scope.ALL)
+        | Q(candidate__rounds__prompt_scope=Round.Scope.HELD_OUT, prompt__is_held_out=True)
+        | Q(candidate__rounds__prompt_scope=Round.Scope.TRAINING, prompt__is_held_out=False)
+    )
+    pairs = Completion.objects.filter(
+        in_scope,
+        candidate__rounds__run=run,
+        prompt__in=run.prompts(),
+        prompt__completions__candidate__rounds=F("candidate__rounds"),
+        prompt__completions__candidate__gt=F("candidate"),
+        prompt__completions__text_digest=F("text_digest"),
+    )
+    return dict(pairs.order_by().values_list("candidate__rounds").annotate(Count("pk")))
 
 
 def _lock(run: SelectionRun) -> None:

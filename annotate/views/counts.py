@@ -1,11 +1,10 @@
 """The numbers that pages show, each read in a fixed number of queries."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Exists, Func, IntegerField, OuterRef, QuerySet, Subquery
 
 from annotate.models import (
@@ -22,6 +21,7 @@ from annotate.models import (
 )
 from annotate.services.arrival import runs_let_in
 from annotate.services.lineage import Withdrawn, withdrawn_by_candidate, withdrawn_by_dataset
+from annotate.services.rounds import count_identical
 
 KindCounts = Mapping[str, int]
 """Kind of annotator → votes."""
@@ -113,11 +113,8 @@ def list_rounds(run: SelectionRun) -> list[RoundRow]:
     """List a run's rounds in order, with their candidates."""
     kinds = _kinds_by(Vote.objects.of_run(run).counting(), "comparison__round")
     rounds = run.rounds.prefetch_related("candidates").order_by("number")
-    equal_texts = _list_equal_texts(run)
-    return [
-        RoundRow(round_, kinds[round_.pk], _count_identical(round_, equal_texts))
-        for round_ in rounds
-    ]
+    identical = count_identical(run=run)
+    return [RoundRow(round_, kinds[round_.pk], identical.get(round_.pk, 0)) for round_ in rounds]
 
 
 def list_candidates(run: SelectionRun, rounds: list[RoundRow]) -> list[CandidateRow]:
@@ -170,29 +167,6 @@ def _expectation(run: SelectionRun, rounds: list[RoundRow]) -> Callable[[Candida
         return n_prompts * run.samples_per_prompt
 
     return n_expected
-
-
-def _list_equal_texts(run: SelectionRun) -> list[tuple[bool, list[int]]]:
-    """List the texts that several candidates gave to one prompt: is it held out, who gave them."""
-    texts = Completion.objects.filter(candidate__run=run, prompt__in=run.prompts()).order_by()
-    groups = texts.values_list("prompt__is_held_out", "prompt", "text_digest").annotate(
-        givers=ArrayAgg("candidate"), n_candidates=Count("candidate", distinct=True)
-    )
-    return [
-        (is_held_out, givers) for is_held_out, _, _, givers, _ in groups.filter(n_candidates__gt=1)
-    ]
-
-
-def _count_identical(round_: Round, equal_texts: list[tuple[bool, list[int]]]) -> int:
-    """Count the pairs of equal texts by different candidates of the round, on its prompts."""
-    candidates = {candidate.pk for candidate in round_.candidates.all()}
-    wanted = {Round.Scope.HELD_OUT: {True}, Round.Scope.TRAINING: {False}}
-    n_pairs = 0
-    for is_held_out, givers in equal_texts:
-        if is_held_out in wanted.get(round_.prompt_scope, {True, False}):
-            each = Counter(giver for giver in givers if giver in candidates).values()
-            n_pairs += (sum(each) ** 2 - sum(n**2 for n in each)) // 2
-    return n_pairs
 
 
 def _judged_in_run(annotator: Annotator | None) -> QuerySet[Comparison]:

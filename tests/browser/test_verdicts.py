@@ -218,6 +218,7 @@ def test_undo_shows_the_pair_again_and_the_next_vote_counts(
     button(page, "left").click()
     second = expect_another(page, first)
     expect_votes(page, 1)
+    settle(page)
     page.get_by_role("button", name="Undo").click()
     expect_another(page, second)
     assert token_on(page) == first

@@ -170,6 +170,22 @@ def test_long_answers_fold_alike_and_open_together(
     assert heights(page)[0] == heights(page)[1] == 36 * 16
 
 
+def test_unfolding_leaves_the_answer_that_is_being_read_where_it_is(
+    open_as: Open, volunteer: User
+) -> None:
+    comparison = make_pair([LONG], [LONG], volunteer)
+    page = open_as(volunteer, address_of(comparison), viewport={"width": 390, "height": 844})
+    second = page.locator(".reply").nth(1)
+    second.evaluate("(reply) => reply.scrollIntoView()")
+    before = second.bounding_box()["y"]
+    page.get_by_label("Show both answers in full").check()
+    assert second.bounding_box()["y"] == pytest.approx(before, abs=1)
+    page.mouse.wheel(0, 2000)
+    page.wait_for_timeout(SCROLL_MS)
+    page.get_by_label("Show both answers in full").uncheck()
+    expect(second).to_be_in_viewport()
+
+
 def test_short_answers_have_no_control_for_their_length(open_as: Open, volunteer: User) -> None:
     page = open_as(volunteer, address_of(make_pair(["short"], ["also"], volunteer)))
     expect(page.get_by_role("checkbox")).to_have_count(0)

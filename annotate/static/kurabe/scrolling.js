@@ -17,7 +17,24 @@
 
   document.addEventListener("change", (event) => {
     if (event.target === box()) inStep = event.target.checked;
+    if (event.target.matches(".length input")) stayAtTheAnswer(event.target);
   });
+
+  // Where one answer stands above the other, the first grows or shrinks over whoever reads the
+  // second; the browser's own anchoring does not hold where a height was set.
+  function stayAtTheAnswer(changed) {
+    const answers = [...document.querySelectorAll(".reply")];
+    const foot = document.querySelector(".foot").getBoundingClientRect().top;
+    const topOf = (answer) => answer.getBoundingClientRect().top;
+    changed.checked = !changed.checked; // as it was, to see who was being read
+    const read = answers.findLast((answer) => topOf(answer) < foot / 2);
+    const before = read && topOf(read);
+    changed.checked = !changed.checked;
+    if (!read) return;
+    scrollBy({ top: topOf(read) - before, behavior: "instant" });
+    const { bottom } = read.getBoundingClientRect();
+    if (bottom < 0) read.scrollIntoView({ block: "start", behavior: "instant" });
+  }
 
   // Scroll events do not bubble, but they can be caught on their way down.
   let led = null;

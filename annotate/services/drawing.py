@@ -54,7 +54,7 @@ def draw_practice(
     *, round_: Round, annotator: Annotator, rules: RatingRules, rng: np.random.Generator
 ) -> Comparison | None:
     """Give the next practice pair, in the order that the run sets; None after the last."""
-    done = Q(answered_at__isnull=False) | Q(skipped_at__isnull=False) | Q(round=round_)
+    done = Q(answered_at__isnull=False) | Q(round=round_)
     practised = Comparison.objects.filter(
         done, annotator=annotator, purpose=Purpose.PRACTICE, gold=OuterRef("pk")
     )

@@ -23,7 +23,13 @@ def hold_annotator(annotator: Annotator) -> Annotator:
     return Annotator.objects.select_for_update(no_key=True).get(pk=annotator.pk)
 
 
-def find_comparison(token: uuid.UUID, annotator: Annotator) -> Comparison:
+def find_comparison(
+    token: uuid.UUID, annotator: Annotator, *, may_be_practice: bool = False
+) -> Comparison:
+    """Give what was drawn for the annotator; practice can be answered, and nothing else.
+
+    Skipped or reported, there would be less to practise on before the first vote that counts.
+    """
     comparison = (
         Comparison.objects.select_related(
             "round__run__stored_rules", "prompt", "completion_a", "completion_b"
@@ -31,7 +37,7 @@ def find_comparison(token: uuid.UUID, annotator: Annotator) -> Comparison:
         .filter(token=token, annotator=annotator)
         .first()
     )
-    if comparison is None:
+    if comparison is None or (comparison.purpose == Purpose.PRACTICE and not may_be_practice):
         raise errors.ComparisonUnknown(_("This comparison was not drawn for you."))
     comparison.annotator = annotator
     return comparison

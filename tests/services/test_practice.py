@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from annotate.models import Annotator, Comparison, Participation, SelectionRun, Vote
-from annotate.services import arrival, practice, voting
+from annotate.services import arrival, errors, practice, voting
 from annotate.services.arrival import Step
 from tests import factories as make
 
@@ -79,6 +79,22 @@ def test_practice_is_passed_over_where_no_pair_is_in_ones_languages() -> None:
 def test_practice_asks_for_no_more_right_answers_than_there_are_pairs() -> None:
     run, annotator = make_practice(pairs=1, needed=5)
     assert answer(run, annotator, right=True).is_passed
+
+
+def test_practice_can_be_neither_skipped_nor_reported_nor_changed() -> None:
+    """Addresses of another run, whose practice was passed, would take it."""
+    run, annotator = make_practice(pairs=2, needed=1)
+    answer(run, annotator, right=False)
+    answered, waiting = Comparison.objects.order_by("id")
+    ask: dict[str, Any] = {"annotator": annotator}
+    with pytest.raises(errors.ComparisonUnknown):
+        voting.skip_comparison(token=waiting.token, reason="cannot_judge", **ask)
+    with pytest.raises(errors.ComparisonUnknown):
+        voting.report_completion(token=waiting.token, side="left", **ask)
+    with pytest.raises(errors.ComparisonUnknown):
+        voting.change_vote(token=answered.token, choice=str(answered.side_a), **ask)
+    state = practice.practise(run=run, annotator=annotator)
+    assert (state.waiting, state.total, state.right) == (waiting, 2, 0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Comparison, Consent, ConsentText, Vote
 from annotate.models.comparisons import Purpose
-from annotate.services import errors, voting
+from annotate.services import errors, voting, waiting
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def take_back(*, annotator: Annotator) -> TakenBack:
     """End the annotator's consent: every vote is withdrawn, and the name leaves the board."""
     with transaction.atomic():
         # A vote that is on its way waits here, and then finds no consent.
-        annotator = Annotator.objects.select_for_update().get(pk=annotator.pk)
+        annotator = waiting.hold_annotator(annotator)
         counted = count_votes(annotator=annotator)
         voting.withdraw_all(annotator=annotator, by=annotator.user)
         annotator.consents.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())

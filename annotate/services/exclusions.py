@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Exclusion, SelectionRun, User
-from annotate.services import errors, ledger
+from annotate.services import errors, ledger, waiting
 from annotate.services.rankings import rank_again
 
 
@@ -21,7 +21,7 @@ def exclude(
     reason = _told(reason)
     with transaction.atomic():
         # Two admins may exclude one annotator at once: the second waits here, then is told so.
-        annotator = Annotator.objects.select_for_update().get(pk=annotator.pk)
+        annotator = waiting.hold_annotator(annotator)
         if not annotator.comparisons.filter(round__run=run).exists():
             raise errors.ExclusionRefused(
                 _("%(name)s has judged nothing in this run.") % {"name": annotator.name}

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Participation, RatingRules, SelectionRun, Vote
 from annotate.models.comparisons import ComparisonQuerySet, Outcome, Purpose
-from annotate.services import drawing, voting
+from annotate.services import drawing, voting, waiting
 
 FLIPPED = {Outcome.A: Outcome.B, Outcome.B: Outcome.A}
 
@@ -90,10 +90,8 @@ def start_again(*, run: SelectionRun, annotator: Annotator) -> None:
     """
     with transaction.atomic():
         # Two tabs may ask at once; the second then finds nothing to take back.
-        participation = (
-            Participation.objects.select_for_update().filter(run=run, annotator=annotator).first()
-        )
-        if participation is None or participation.practised_at is not None:
+        annotator = waiting.hold_annotator(annotator)
+        if not annotator.participations.filter(run=run, practised_at=None).exists():
             return
         votes = Vote.objects.standing().filter(comparison__in=_answered(run, annotator))
         for vote in votes.order_by("id"):

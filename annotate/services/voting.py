@@ -131,7 +131,7 @@ def record_vote(
     """
     with transaction.atomic():
         annotator = waiting.hold_annotator(annotator)
-        comparison = waiting.find_comparison(token, annotator)
+        comparison = waiting.find_comparison(token, annotator, may_be_practice=True)
         votes = list(comparison.votes.order_by("id"))
         standing = [vote for vote in votes if vote.withdrawn_number is None]
         for vote in standing:
@@ -280,13 +280,16 @@ def report_completion(
 
 
 def withdraw_vote(*, vote: Vote, by: User | None) -> Vote:
-    """Take a vote back: it stays in the ledger, and no longer counts from here on."""
+    """Take a vote back, and those on the other turns: the comparison waits for an answer again.
+
+    They stay in the ledger, and no longer count from here on.
+    """
     with transaction.atomic():
         waiting.hold_annotator(Annotator(pk=vote.comparison.annotator_id))
         vote = Vote.objects.select_related("comparison__round").get(pk=vote.pk)
         if vote.withdrawn_number is None:
             ledger.hold_ledger(run_id=vote.comparison.round.run_id)
-            _take_back(Vote.objects.filter(pk=vote.pk), by_id=by.pk if by else None)
+            _take_back(vote.comparison.votes.standing(), by_id=by.pk if by else None)
             Comparison.objects.filter(pk=vote.comparison_id).update(answered_at=None)
             vote.refresh_from_db()
     return vote

@@ -87,8 +87,9 @@ def withdraw_vote(
         messages.error(request, _("This round has closed, so its votes stay as they are."))
         return HttpResponseRedirect(reverse("my_vote", args=[run.slug, token]), status=303)
     by = request.user if request.user.is_authenticated else None
-    for judgement in _row(comparison).judgements:
-        voting.withdraw_vote(vote=judgement.vote, by=by)
+    vote = next(iter(comparison.votes.all()), None)  # a skip has none
+    if vote is not None:
+        voting.withdraw_vote(vote=vote, by=by)
     messages.info(request, _("Taken back. That pair will be shown to you again."))
     return HttpResponseRedirect(reverse("my_votes", args=[run.slug]), status=303)
 

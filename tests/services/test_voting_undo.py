@@ -88,7 +88,7 @@ def test_undo_of_a_skip_forgets_its_reason_and_keeps_the_first_showing() -> None
     assert judge(undone).comparison == comparison
 
 
-def test_undo_takes_back_every_turn_of_a_conversation() -> None:
+def test_taking_back_is_of_every_turn_of_a_conversation() -> None:
     round_ = make.make_open_round(n_prompts=0)
     make.make_rules(round_.run, judges_each_turn=True)
     prompt = make.make_prompt(round_.run.prompt_sets.get(), turns=["One?", "Two?"])
@@ -103,6 +103,10 @@ def test_undo_takes_back_every_turn_of_a_conversation() -> None:
         assert undo(round_, annotator) == comparison
         assert not Vote.objects.standing().exists()
         assert voting.next_turn(lease(round_, annotator)) == 1
+    first, _second = [judge(comparison, turn=turn) for turn in (1, 2)]
+    voting.withdraw_vote(vote=first, by=None)
+    assert not Vote.objects.standing().exists()
+    assert voting.next_turn(lease(round_, annotator)) == 1
 
 
 @pytest.mark.parametrize("purpose", ["gold", "repeat"])

@@ -270,6 +270,10 @@ def test_turns_judged_apart_are_shown_one_by_one(round_: Round, user: User, clie
     )
     outcomes = comparison.votes.standing().order_by("turn").values_list("turn", "outcome")
     assert list(outcomes) == [(1, "a"), (2, "tie")]
+    client.post(address(comparison) + "withdraw/")
+    assert not comparison.votes.standing().exists()
+    comparison.refresh_from_db()
+    assert voting.next_turn(comparison) == 1
 
 
 @pytest.mark.parametrize("is_own", [True, False])

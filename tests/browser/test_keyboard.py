@@ -123,6 +123,23 @@ def test_skip_undo_and_report_by_keyboard(open_as: Open, volunteer: User, round_
     assert Report.objects.get().comparison.token == Comparison.objects.get(token=first).token
 
 
+def test_keys_in_a_menu_that_asks_are_no_verdict(
+    open_as: Open, volunteer: User, round_: Round
+) -> None:
+    page = open_as(volunteer, f"/rate/{round_.run.slug}/")
+    settle(page)
+    page.keyboard.press("0")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Not my language")).to_be_focused()
+    for key in ("1", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="I can't judge this")).to_be_focused()
+    assert not Vote.objects.exists()
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    expect_votes(page, 1)
+
+
 def test_vote_is_found_again_and_changed_by_keyboard(
     open_as: Open, volunteer: User, round_: Round
 ) -> None:

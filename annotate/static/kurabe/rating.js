@@ -35,10 +35,22 @@
     const control = stage.section().querySelector(`[aria-keyshortcuts~="${name}"]`);
     if (!control) return;
     event.preventDefault();
+    const asking = event.target.closest?.("details.menu[open]:has(> form.panel)");
+    if (asking && control.form === stage.form()) {
+      moveWithin(asking, event.key);
+      return;
+    }
     control.click();
     const menu = control.closest("details");
     if (menu?.open) menu.querySelector(".panel button").focus();
   });
+
+  // While a menu asks something, no key is a verdict on the pair: arrows go through its answers.
+  function moveWithin(menu, key) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    const buttons = [...menu.querySelectorAll(".actions button")];
+    if (step) buttons[buttons.indexOf(document.activeElement) + step]?.focus();
+  }
 
   function closeMenus(except) {
     for (const menu of document.querySelectorAll("details.menu[open]")) {

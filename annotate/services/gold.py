@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,6 +25,7 @@ from annotate.services.importing.counts import Counts, refuse
 
 USES = (Purpose.GOLD, Purpose.PRACTICE)
 WRITERS = ("written 1", "written 2")
+FLIPPED: dict[str, str] = {Outcome.A: Outcome.B, Outcome.B: Outcome.A}
 _LONGEST_SET_SLUG = 100
 
 
@@ -58,8 +59,8 @@ def add_gold_pair(
     with transaction.atomic():
         SelectionRun.objects.select_for_update(no_key=True).get(pk=run.pk)
         pairs = GoldPair.objects.filter(run=run, use=use)
-        there = pairs.filter(completion_a=a, completion_b=b, retired_at=None).first()
-        if there is not None and there.outcome == outcome:
+        there, known = _find_texts(pairs.filter(retired_at=None), a, b)
+        if there is not None and known == outcome:
             return there
         if there is not None:
             raise errors.GoldRefused(
@@ -193,6 +194,22 @@ def _refuse_unfit(run: SelectionRun, a: Completion, b: Completion) -> None:
     digests = Completion.objects.filter(pk__in=[a.pk, b.pk]).values_list("text_digest", flat=True)
     if len(set(digests)) < 2:
         raise errors.GoldRefused(_("The two texts are the same, so neither is better."))
+
+
+def _find_texts(
+    pairs: QuerySet[GoldPair], a: Completion, b: Completion
+) -> tuple[GoldPair | None, str]:
+    """Find the pair with these two texts, whoever wrote them, and its outcome for a and b."""
+    digests = dict(Completion.objects.filter(pk__in=[a.pk, b.pk]).values_list("pk", "text_digest"))
+    of_a, of_b = digests[a.pk], digests[b.pk]
+    same = Q(completion_a__text_digest=of_a, completion_b__text_digest=of_b)
+    swapped = Q(completion_a__text_digest=of_b, completion_b__text_digest=of_a)
+    there = pairs.filter(same | swapped, completion_a__prompt=a.prompt_id)
+    pair = there.select_related("completion_a").first()
+    if pair is None:
+        return None, ""
+    is_swapped = pair.completion_a.text_digest == of_b
+    return pair, FLIPPED.get(pair.outcome, pair.outcome) if is_swapped else pair.outcome
 
 
 def _prompt_of(run: SelectionRun, language: str, system: str, turns: Sequence[str]) -> Prompt:

@@ -161,6 +161,23 @@ def test_write_again_adds_nothing() -> None:
     assert (GoldPair.objects.count(), Completion.objects.filter(replies=["2"]).count()) == (1, 1)
 
 
+def test_write_refuses_the_same_texts_the_other_way_round() -> None:
+    run = make_voting_run()
+    write(run, better=["2"], worse=["3"])
+
+    with pytest.raises(errors.GoldRefused, match="another answer"):
+        write(run, better=["3"], worse=["2"])
+
+    assert run.gold_pairs.count() == 1
+
+
+def test_write_knows_equal_answers_in_either_order() -> None:
+    run = make_voting_run()
+    pair = write(run, better=["2"], worse=["two"], outcome="tie")
+
+    assert write(run, better=["two"], worse=["2"], outcome="tie") == pair
+
+
 def test_write_refuses_replies_that_do_not_fit_the_turns() -> None:
     with pytest.raises(errors.GoldRefused, match="one reply for each turn"):
         write(make_voting_run(), better=["2", "2"])

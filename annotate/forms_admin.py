@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -239,6 +239,11 @@ class InstructionsForm(RulesForm):
             "instructions_en": forms.Textarea(attrs={"lang": "en", "rows": 8}),
             "instructions_ja": forms.Textarea(attrs={"lang": "ja", "rows": 8}),
         }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for field in self.fields.values():
+            field.validators.append(MaxLengthValidator(MAX_CHARACTERS))
 
 
 class InvitationForm(RunForm):

@@ -182,6 +182,14 @@ def test_page_counts_answers_that_name_their_maker(admin: Client, run: Selection
     assert "the like: 1 answer of this run." in admin.get(address(run)).content.decode()
 
 
+def test_instructions_longer_than_anybody_reads_are_refused(
+    admin: Client, run: SelectionRun
+) -> None:
+    page = send(admin, run, {"part": "instructions", "instructions_en": "x" * 40_001})
+    assert "at most 40000 characters" in section(page, "instructions")
+    assert not RatingRules.objects.exists()
+
+
 def test_instructions_are_saved_in_both_languages(admin: Client, run: SelectionRun) -> None:
     page = send(
         admin, run,

@@ -229,6 +229,14 @@ def test_sides_have_equal_weight_whatever_their_markup(open_as: Open, volunteer:
     assert page.locator("[data-reply=left]").get_attribute("dir") == "auto"
 
 
+@pytest.mark.parametrize("markup", ["1. one\n2. two", "- one", "## Head", "> said", "```\nx\n```"])
+def test_every_text_begins_at_the_same_height(markup: str, open_as: Open, volunteer: User) -> None:
+    page = open_as(volunteer, address_of(make_pair([markup], ["plain"], volunteer)))
+    first = page.locator("[data-reply] > :first-child")
+    one, other = (box.bounding_box()["y"] for box in first.all())
+    assert one == other
+
+
 def test_text_from_right_to_left_is_set_from_the_right(open_as: Open, volunteer: User) -> None:
     page = open_as(volunteer, address_of(make_pair(["English first.\n\nمرحبا"], ["b"], volunteer)))
     arabic = page.locator("[data-reply=left] p").nth(1)

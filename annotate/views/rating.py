@@ -67,7 +67,9 @@ def rate(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpR
 @require_GET
 @rating_page
 def ahead(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
-    """Give the fragment of the step after the one that the browser shows."""
+    """Give the fragment of the step after the one that the browser shows; it is no page."""
+    if not request.htmx:
+        return HttpResponseRedirect(reverse("rate", args=[run.slug]))
     return _show_next(request, run, annotator)
 
 

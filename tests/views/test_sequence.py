@@ -48,6 +48,13 @@ def test_pair_ahead_is_the_one_that_comes_after_the_vote() -> None:
     assert token_now(client, round_) == next(iter(ahead))
 
 
+def test_fragment_ahead_is_no_page() -> None:
+    round_ = make.make_open_round()
+    client = volunteer_in(round_.run)
+    answer = client.get(address_of(round_, "ahead"))
+    assert (answer.status_code, answer["Location"]) == (302, address_of(round_))
+
+
 def test_answer_to_a_vote_brings_what_follows_the_pair_that_is_shown() -> None:
     round_ = make.make_open_round()
     client = volunteer_in(round_.run)

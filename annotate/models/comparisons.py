@@ -48,8 +48,25 @@ class SkipReason(models.TextChoices):
     BROKEN_TEXT = "broken_text", _("The text is broken")
 
 
+# As in comparisons, so that a known answer says the same there.
+TWO_IN_ORDER = """
+IF NOT EXISTS (
+  SELECT FROM annotate_completion AS a JOIN annotate_completion AS b USING (prompt_id)
+  WHERE a.id = NEW.completion_a_id AND b.id = NEW.completion_b_id
+  AND a.candidate_id < b.candidate_id
+) THEN
+  RAISE EXCEPTION 'a pair with a known answer breaks "gold_two_in_order"'
+  USING ERRCODE = 'check_violation';
+END IF;
+RETURN NEW;
+"""
+
+
 class GoldPair(models.Model):
-    """Two completions of one prompt whose right answer is known, and why it is right."""
+    """Two completions of one prompt whose right answer is known, and why it is right.
+
+    a is always the completion of the candidate with the lower id.
+    """
 
     run = models.ForeignKey(SelectionRun, on_delete=models.PROTECT, related_name="gold_pairs")
     use = models.CharField(
@@ -76,17 +93,19 @@ class GoldPair(models.Model):
                 name="gold_use_known",
                 condition=models.Q(use__in=[Purpose.GOLD, Purpose.PRACTICE]),
             ),
-            models.CheckConstraint(
-                name="gold_of_two_completions",
-                condition=~models.Q(completion_a=models.F("completion_b")),
-            ),
         ]
         # Answers are right or wrong by what was known when they were given.
         triggers = [
             pgtrigger.ReadOnly(
                 name="answer_stays",
                 fields=["run", "use", "completion_a", "completion_b", "outcome"],
-            )
+            ),
+            pgtrigger.Trigger(
+                name="two_in_order",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func=TWO_IN_ORDER,
+            ),
         ]
 
     def __str__(self) -> str:

@@ -207,9 +207,11 @@ def _draw_gold(
     round_: Round, annotator: Annotator, rules: RatingRules, rng: np.random.Generator
 ) -> Comparison | None:
     """Draw a pair whose right answer is known; None where the annotator has seen them all."""
-    met = {"completion_a": OuterRef("completion_a"), "completion_b": OuterRef("completion_b")}
-    swapped = {"completion_a": OuterRef("completion_b"), "completion_b": OuterRef("completion_a")}
-    seen = Comparison.objects.filter(Q(**met) | Q(**swapped), annotator=annotator)
+    seen = Comparison.objects.filter(
+        annotator=annotator,
+        completion_a=OuterRef("completion_a"),
+        completion_b=OuterRef("completion_b"),
+    )
     known = _known_pairs(round_.run, annotator, rules, Purpose.GOLD).filter(~Exists(seen))
     pair = _draw_one(known, rng)
     return None if pair is None else _show_known(pair, round_, annotator, rng)
@@ -260,7 +262,6 @@ def _known_pairs(
             use=use,
             retired_at=None,
         )
-        .exclude(completion_a__candidate=F("completion_b__candidate"))
         .exclude(outcome__in=[outcome for outcome, is_offered in offered.items() if not is_offered])
         .select_related("completion_a__prompt", "completion_b")
     )
@@ -269,12 +270,15 @@ def _known_pairs(
 def _show_known(
     pair: GoldPair, round_: Round, annotator: Annotator, rng: np.random.Generator
 ) -> Comparison:
-    a, b = sorted(
-        (pair.completion_a, pair.completion_b), key=lambda completion: completion.candidate_id
+    return _pair_up(
+        pair.completion_a,
+        pair.completion_b,
+        round_,
+        annotator,
+        purpose=Purpose(pair.use),
+        gold=pair,
+        side_a=_draw_side(rng),
     )
-    purpose = Purpose(pair.use)
-    side_a = _draw_side(rng)
-    return _pair_up(a, b, round_, annotator, purpose=purpose, gold=pair, side_a=side_a)
 
 
 def _pair_up(

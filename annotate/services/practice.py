@@ -7,10 +7,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Participation, RatingRules, SelectionRun, Vote
-from annotate.models.comparisons import ComparisonQuerySet, Outcome, Purpose
+from annotate.models.comparisons import ComparisonQuerySet, Purpose
 from annotate.services import drawing, voting, waiting
-
-FLIPPED = {Outcome.A: Outcome.B, Outcome.B: Outcome.A}
 
 
 @dataclass(frozen=True)
@@ -62,18 +60,9 @@ def practise(*, run: SelectionRun, annotator: Annotator) -> Practice:
 
 def is_right(comparison: Comparison) -> bool:
     """Tell whether every standing vote on a practice comparison found the known answer."""
-    known = known_outcome(comparison)
-    outcomes = {vote.outcome for vote in comparison.votes.all() if vote.withdrawn_number is None}
-    return outcomes == {known}
-
-
-def known_outcome(comparison: Comparison) -> str:
-    """Give the right answer of a comparison in terms of its own a and b."""
     assert comparison.gold is not None
-    outcome = Outcome(comparison.gold.outcome)
-    if comparison.gold.completion_a_id == comparison.completion_a_id:
-        return outcome
-    return FLIPPED.get(outcome, outcome)
+    outcomes = {vote.outcome for vote in comparison.votes.all() if vote.withdrawn_number is None}
+    return outcomes == {comparison.gold.outcome}
 
 
 def find_answered(

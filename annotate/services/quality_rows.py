@@ -10,9 +10,8 @@ from django.db.models import Count, F, Func, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce, Length
 
 from annotate.models import Comparison, Completion, Exclusion, Report, SelectionRun, Vote
-from annotate.models.comparisons import Outcome, Purpose
+from annotate.models.comparisons import Purpose
 
-FLIPPED = {Outcome.A.value: Outcome.B.value, Outcome.B.value: Outcome.A.value}
 SLICES = {"language": "prompt__language", "category": "prompt__category"}
 
 
@@ -42,7 +41,6 @@ class Ballot(NamedTuple):
     comparison: int
     purpose: str
     known: str | None
-    known_of: int | None
     shown_at: datetime
     import_key: str | None
     voted_at: datetime
@@ -50,11 +48,8 @@ class Ballot(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Tell whether it gives the known answer, which a pair may tell the other way round."""
-        is_turned = self.known_of != self.completion_a
-        return self.outcome == (
-            FLIPPED.get(self.known or "", self.known) if is_turned else self.known
-        )
+        """Tell whether it gives the known answer."""
+        return self.outcome == self.known
 
     @property
     def voter(self) -> Voter:
@@ -123,7 +118,6 @@ def _read_ballots(run: SelectionRun, by: str | None) -> Iterator[Ballot]:
         "comparison",
         f"{path}purpose",
         f"{path}gold__outcome",
-        f"{path}gold__completion_a",
         Coalesce(f"{path}shown_at", f"{path}created_at"),
         f"{path}import_key",
         "created_at",

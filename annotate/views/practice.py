@@ -121,7 +121,7 @@ def _explain(comparison: Comparison) -> Explanation:
     return Explanation(
         is_right=practice.is_right(comparison),
         chosen=_on_screen(comparison, votes[-1].outcome),
-        known=_on_screen(comparison, practice.known_outcome(comparison)),
+        known=_on_screen(comparison, comparison.gold.outcome),
         text=text,
     )
 

@@ -133,9 +133,6 @@ SIMPLE = {
     ],
     "gold_outcome_known": lambda: make.make_gold_pair(make.make_run(), outcome="left"),
     "gold_use_known": lambda: make.make_gold_pair(make.make_run(), use="ranking"),
-    "gold_of_two_completions": lambda: make.make_gold_pair(
-        make.make_run(), **dict.fromkeys(("completion_a", "completion_b"), drawn().completion_a)
-    ),
     "comparison_purpose_known": lambda: drawn(purpose="fun"),
     "comparison_gold_where_known": lambda: drawn(purpose="gold"),
     "comparison_repeats_an_earlier_one": lambda: drawn(purpose="repeat"),
@@ -368,6 +365,17 @@ def test_exclusion_is_undone_only_once() -> None:
     Exclusion.objects.filter(pk=exclusion.pk).update(**undoing)
     with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
         Exclusion.objects.filter(pk=exclusion.pk).update(undone_number=9)
+
+
+@pytest.mark.parametrize("broken", ["turned", "one twice", "of two prompts"])
+def test_gold_pair_is_of_two_candidates_in_order_on_one_prompt(broken: str) -> None:
+    run = make.make_run()
+    pair = make.make_gold_pair(run)
+    a, b = pair.completion_a, pair.completion_b
+    other = make.make_gold_pair(run).completion_b
+    sides = {"turned": (b, a), "one twice": (a, a), "of two prompts": (a, other)}[broken]
+    with refuses("gold_two_in_order"):
+        make.make_gold_pair(run, completion_a=sides[0], completion_b=sides[1])
 
 
 def test_gold_pair_refuses_another_answer() -> None:

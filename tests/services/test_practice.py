@@ -111,17 +111,3 @@ def test_answer_to_a_draw_is_right_only_as_a_draw(
     assert waiting is not None
     vote = voting.record_vote(token=waiting.token, annotator=annotator, choice=choice)
     assert practice.is_right(vote.comparison) == expected
-
-
-def test_known_outcome_follows_the_pair_when_its_sides_are_the_other_way() -> None:
-    run = make.make_open_round().run
-    swapped: dict[str, Any] = {"outcome": "b"}
-    pair = make.make_gold_pair(run, use="practice")
-    swapped |= {"completion_a": pair.completion_b, "completion_b": pair.completion_a}
-    make.make_gold_pair(run, use="practice", prompt=pair.completion_a.prompt, **swapped)
-    annotator = make.make_volunteer(run).annotator
-    for _pair in range(2):
-        waiting = practice.practise(run=run, annotator=annotator).waiting
-        assert waiting is not None
-        assert practice.known_outcome(waiting) == "a"
-        voting.record_vote(token=waiting.token, annotator=annotator, choice="tie")

@@ -284,21 +284,6 @@ def test_quality_measures_known_answers_by_annotator_alone() -> None:
     assert "gold_accuracy" not in quality.gaps
 
 
-@pytest.mark.parametrize(
-    ("known", "given", "is_right"), [("a", "b", 1), ("a", "a", 0), ("tie", "tie", 1)]
-)
-def test_quality_reads_a_known_pair_that_is_told_the_other_way_round(
-    known: str, given: str, is_right: int
-) -> None:
-    round_, (x,) = make.make_open_round(), people(1)
-    there = make.make_gold_pair(round_.run)
-    pair = make.make_gold_pair(
-        round_.run, completion_a=there.completion_b, completion_b=there.completion_a, outcome=known
-    )
-    answer_known(pair, round_, x, given)
-    assert row_of(measure(round_.run), x).gold_right == is_right
-
-
 def test_quality_leaves_the_excluded_out_and_names_them() -> None:
     round_, (x, y, z) = make.make_open_round(), people(3)
     for who, outcomes in ((x, "aab"), (y, "aaa"), (z, "bbb")):

@@ -19,6 +19,7 @@ from annotate.models.comparisons import SkipReason
 from annotate.services import errors, voting
 from annotate.views import counts
 from annotate.views.blind import blind
+from annotate.views.judgements import Judgement
 from annotate.views.progress import progress_of
 from annotate.views.reading import chosen_view, remember_view
 from annotate.views.sequence import Step, current_step, shown_by, step_after
@@ -201,21 +202,26 @@ def _show_step(
     context: dict[str, object] = {"rules": rules}
     if step is not None:
         shown = blind(step.comparison, view=chosen_view(request), turn=step.turn)
+        before = _taken_back(step)
         context |= {
             "comparison": shown,
-            "reading_ms": 0 if _was_judged(step, rules) else reading_ms(shown, rules),
+            # What was read once needs no time again.
+            "reading_ms": 0 if before else reading_ms(shown, rules),
+            "before": before,
             "verdicts": list_verdicts(rules),
             "reasons": list_reasons(rules),
-            "reason_sides": REASON_SIDES,
+            "reason_sides": [
+                (*side, before.reasons_of(side[0]) if before else []) for side in REASON_SIDES
+            ],
             "skip_reasons": SkipReason.choices,
         }
     return _render(request, run, annotator, context, status=status)
 
 
-def _was_judged(step: Step, rules: RatingRules) -> bool:
-    """Tell whether a vote on the step was taken back: what was read once needs no time again."""
-    asks_time = rules.max_characters_per_s is not None
-    return asks_time and step.comparison.votes.filter(turn=step.turn).exists()
+def _taken_back(step: Step) -> Judgement | None:
+    """Give the last vote on the step where it was taken back: its reasons are not asked again."""
+    vote = step.comparison.votes.filter(turn=step.turn).order_by("-pk").first()
+    return Judgement(step.comparison, vote) if vote else None
 
 
 def _show_ending(

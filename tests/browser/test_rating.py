@@ -142,6 +142,7 @@ def test_key_that_is_held_down_is_one_vote(open_as: Open, volunteer: User, round
 
 def test_vote_without_javascript(open_as: Open, volunteer: User, round_: Round) -> None:
     page = open_as(volunteer, address_of(round_), java_script_enabled=False)
+    expect(page.locator("kbd:visible")).to_have_count(0)
     button(page, "tie").click()
     expect_votes(page, 1)
     assert choices() == ["tie"]

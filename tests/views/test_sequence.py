@@ -1,5 +1,7 @@
 """What a browser is given ahead, and the ways around a verdict: undo, skip, report."""
 
+import html
+import json
 import re
 import uuid
 
@@ -129,6 +131,23 @@ def test_undo_takes_the_last_vote_back_and_shows_its_pair() -> None:
     answer = client.post(address_of(round_, "undo"), headers=HTMX)
     assert "There is nothing to undo." in answer.content.decode()
     assert read(answer).form["token"] == first
+
+
+def test_undo_brings_back_what_was_given_beside_the_verdict() -> None:
+    round_ = make.make_open_round()
+    rules = make.make_rules(round_.run, offers_comment=True, offers_passages=True)
+    rules.reasons.set([make.make_reason("made-up"), make.make_reason("clear")])
+    client = volunteer_in(round_.run)
+    mark = {"side": "right", "turn": 1, "start": 0, "end": 2, "tag": "unnatural"}
+    vote = {"token": token_now(client, round_), "choice": "left", "comment": "B < A"}
+    given = {"reason_right": "made-up", "mark": json.dumps(mark)}
+    client.post(address_of(round_), vote | given)
+    page = client.post(address_of(round_, "undo"), headers=HTMX).content.decode()
+    checked = re.findall(r'name="(reason_\w+)" value="([\w-]+)"[^>]* checked', page)
+    assert checked == [("reason_right", "made-up")]
+    assert "B &lt; A</textarea>" in page
+    sent = re.findall(r'name="mark" value="([^"]*)"', page)
+    assert [json.loads(html.unescape(each)) for each in sent] == [mark]
 
 
 def test_pair_that_was_read_once_asks_for_no_time_again() -> None:

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -68,7 +69,7 @@ def board(request: HttpRequest) -> HttpResponseBase:
         messages.error(request, str(refusal))
     else:
         messages.info(request, _("Your name is on the board."))
-    return _to_me()
+    return HttpResponseRedirect(_next(request), status=303)
 
 
 @require_http_methods(["GET", "POST"])
@@ -95,6 +96,12 @@ def goodbye(request: HttpRequest) -> HttpResponseBase:
     """Say what has become of the votes."""
     counted = request.session.pop("taken_back", None)
     return render(request, "me/goodbye.html", {"counted": counted})
+
+
+def _next(request: HttpRequest) -> str:
+    """Give the page of ours that the form stood on."""
+    page = request.POST.get("next", "")
+    return page if url_has_allowed_host_and_scheme(page, allowed_hosts=None) else reverse("me")
 
 
 def _to_me() -> HttpResponseRedirect:

@@ -7,7 +7,7 @@ from django.test import Client
 
 from annotate.models import Round
 from tests import factories as make
-from tests.views.pages import browser_of, cast_votes, count_queries
+from tests.views.pages import browser_of, cast_votes, count_queries, volunteer_in
 
 pytestmark = pytest.mark.django_db
 
@@ -53,8 +53,18 @@ def test_board_shows_nobody_who_has_not_joined_and_offers_to_join() -> None:
     assert "Nobody is on the board yet." in html
     assert rows(html) == []
     assert 'action="/me/board/"' in html
-    client.post("/me/board/", {"name": "Newcomer"})
+    here = f"/rate/{round_.run.slug}/board/"
+    assert f'name="next" value="{here}"' in html
+    answer = client.post("/me/board/", {"name": "Newcomer", "next": here})
+    assert (answer.status_code, answer["Location"]) == (303, here)
     assert rows(read(client, round_)) == [["1", "Newcomer you", "3"]]
+
+
+@pytest.mark.parametrize("page", ["https://elsewhere.example/", "//elsewhere.example/", ""])
+def test_joining_the_board_leads_to_no_page_but_ours(page: str) -> None:
+    client = volunteer_in(make.make_open_round().run)
+    answer = client.post("/me/board/", {"name": "Newcomer", "next": page})
+    assert answer["Location"] == "/me/"
 
 
 def test_board_counts_votes_of_this_run_that_stand_and_no_practice() -> None:

@@ -151,7 +151,6 @@ def record_vote(
         )
         if all(vote.turn != turn for vote in votes):
             turns.check_pace(comparison, annotator, rules, turn, votes)
-        ledger.hold_ledger(run_id=comparison.round.run_id)
         vote = ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
         if turn == turns.last_turn(comparison, rules):
             comparison.answered_at = vote.created_at
@@ -199,7 +198,6 @@ def change_vote(
         )
         if ballot.says_the_same_as(earlier):
             return earlier
-        ledger.hold_ledger(run_id=comparison.round.run_id)
         _take_back(Vote.objects.filter(pk=earlier.pk), by_id=annotator.user_id)
         return ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
 
@@ -214,16 +212,16 @@ def undo_vote(*, run: SelectionRun, annotator: Annotator) -> Comparison | None:
         RoundClosed: no round of the run is open.
         VoteRefused: the comparison may not be shown again, such as one that was reported since.
     """
-    round_ = run.rounds.open().first()
-    if round_ is None:
-        raise errors.RoundClosed(_("This round takes no votes."))
     with transaction.atomic():
         annotator = waiting.hold_annotator(annotator)
+        ledger.hold_ledger(run_id=run.pk)
+        round_ = run.rounds.open().first()
+        if round_ is None:
+            raise errors.RoundClosed(_("This round takes no votes."))
         comparison = waiting.find_last_judged(round_, annotator, RatingRules.of(run))
         if comparison is None:
             return None
         if comparison.skipped_at is None:
-            ledger.hold_ledger(run_id=round_.run_id)
             _take_back(comparison.votes.standing(), by_id=annotator.user_id)
         comparison.answered_at = comparison.skipped_at = None
         comparison.skip_reason = ""
@@ -349,8 +347,12 @@ def _find_or_draw(
 
 
 def _check_open(comparison: Comparison) -> RatingRules:
-    """Refuse an answer to a round that has closed; else give the run's rules."""
-    if comparison.round.closed_at is not None:
+    """Hold the ledger, and refuse an answer to a round that has closed; else give the run's rules.
+
+    In this order, so that the ranking of a round that has closed misses no vote that was taken.
+    """
+    ledger.hold_ledger(run_id=comparison.round.run_id)
+    if Round.objects.filter(pk=comparison.round_id, closed_at__isnull=False).exists():
         raise errors.RoundClosed(_("This round has closed, so the vote was not taken."))
     return turns.rules_of(comparison.round.run)
 

@@ -1,14 +1,15 @@
 """A cut-off parts votes for ever into earlier and later ones, however they are written."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from django.db import connection, transaction
 
 from annotate.models import Vote
-from annotate.services import errors, ledger, voting
+from annotate.services import errors, ledger, rounds, voting
 from tests import factories as make
 from tests.services.threads import at_once
 
@@ -124,6 +125,53 @@ def test_cutoffs_amid_votes_stay_true() -> None:
     assert len(seen) == 25
     assert {cutoff: standing_ids(cutoff) for cutoff in seen} == seen
     assert len({len(ids) for ids in seen.values()}) > 1, "no vote fell between the cut-offs"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("does", ["vote", "change", "undo"])
+def test_whoever_waits_for_the_ledger_while_the_round_closes_is_refused(does: str) -> None:
+    """The ranking that follows would miss what they did."""
+    round_ = make.make_open_round()
+    if does == "vote":
+        annotator = make.make_annotator()
+        comparison = voting.lease_comparison(round_=round_, annotator=annotator)
+    else:
+        comparison = cast_one(round_).comparison
+        annotator = comparison.annotator
+    n_votes = Vote.objects.standing().count()
+    actions: dict[str, Callable[[], object]] = {
+        "vote": lambda: voting.record_vote(
+            token=comparison.token, annotator=annotator, choice="tie"
+        ),
+        "change": lambda: voting.change_vote(
+            token=comparison.token, annotator=annotator, choice="both_bad"
+        ),
+        "undo": lambda: voting.undo_vote(run=round_.run, annotator=annotator),
+    }
+
+    def close() -> None:
+        with transaction.atomic():
+            ledger.take_cutoff(run=round_.run)
+            is_held.set()
+            while not is_awaited():
+                time.sleep(0.01)
+            rounds.close_round(round_=round_)
+
+    def act() -> None:
+        is_held.wait(30)
+        actions[does]()
+
+    is_held = threading.Event()
+    with pytest.raises(errors.RoundClosed):
+        at_once(close, act)
+    assert Vote.objects.standing().count() == n_votes
+
+
+def is_awaited() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks"
+                       " WHERE locktype = 'advisory' AND NOT granted)")  # fmt: skip
+        return bool(cursor.fetchone()[0])
 
 
 def standing_ids(cutoff: int) -> list[int]:

@@ -17,6 +17,7 @@ from annotate.models.rules import Door
 from annotate.services import arrival, consent, errors
 from annotate.services.arrival import Step
 from annotate.services.instructions import instructions_for
+from annotate.views.counts import is_finished
 from annotate.views.languages import languages_of, preferred_languages
 from annotate.views.visitors import annotator_for, lead_to, remember_annotator
 
@@ -64,6 +65,8 @@ def _welcome(
     invitation_token: str = "",
 ) -> HttpResponseBase:
     """Show the welcome page with what is not known yet; take the answer to it."""
+    if is_finished(run) and arrival.participation_in(run=run, annotator=annotator) is None:
+        return render(request, "arrival/run_ended.html", {"run": run})
     form = WelcomeForm(
         request.POST or None,
         languages=languages_of(run),
@@ -116,7 +119,7 @@ def _welcome_context(run: SelectionRun, annotator: Annotator | None) -> dict[str
         "run": run,
         "annotator": annotator,
         "text": text,
-        "consent": text.text_ja if language == "ja" else text.text_en,
+        "consent": text.text,
         "asks_consent": not agreed,
         "is_new_version": annotator is not None
         and not agreed

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Comparison, Round, SelectionRun
 from annotate.services import errors, voting
+from annotate.views.counts import is_finished
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,6 @@ def _open_round(run: SelectionRun) -> Round:
     round_ = run.rounds.open().first()
     if round_ is not None:
         return round_
-    if run.state in (SelectionRun.State.DECIDED, SelectionRun.State.CLOSED):
+    if is_finished(run):
         raise errors.RunClosed(_("This run has ended."))
     raise errors.RoundClosed(_("This run takes no votes at the moment."))

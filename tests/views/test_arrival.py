@@ -1,6 +1,7 @@
 """The welcome page asks what is missing and nothing twice; practice explains."""
 
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -48,6 +49,19 @@ def test_welcome_speaks_the_language_of_the_page(version: int) -> None:
     page = welcome(Client(), make_door("open"), headers={"Accept-Language": "ja"})
     assert "両方を最後まで読んで" in page
     assert f"投票の保存({version})" in page
+
+
+def test_newcomers_to_a_closed_run_are_asked_nothing(version: int) -> None:
+    run = make_door("open")
+    SelectionRun.objects.filter(pk=run.pk).update(state=SelectionRun.State.CLOSED)
+    page = Client().get(f"/rate/{run.slug}/", follow=True).content.decode()
+    assert "This run has ended." in page
+    assert "Start" not in page[page.index("<main") :]
+    sent = {"version": version, "languages": ["en"], "newcomer": str(uuid.uuid4())}
+    for state, n_annotators in ((SelectionRun.State.CLOSED, 0), (SelectionRun.State.VOTING, 1)):
+        SelectionRun.objects.filter(pk=run.pk).update(state=state)
+        Client().post(f"/rate/{run.slug}/welcome/", sent)
+        assert Annotator.objects.count() == n_annotators
 
 
 def test_welcome_tells_an_account_nothing_of_cookies() -> None:

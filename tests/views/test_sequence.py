@@ -226,7 +226,7 @@ def test_undo_in_a_run_without_an_open_round_is_refused_with_words() -> None:
     ("state", "words", "link"),
     [
         (SelectionRun.State.VOTING, "This run takes no votes at the moment.", "/rate/{}/"),
-        (SelectionRun.State.DECIDED, "This run has ended.", "/rate/{}/results/"),
+        (SelectionRun.State.DECIDED, "This run takes no votes at the moment.", "/rate/{}/"),
         (SelectionRun.State.CLOSED, "This run has ended.", "/rate/{}/results/"),
     ],
 )
@@ -258,7 +258,9 @@ def test_daily_limit_is_said() -> None:
     token = token_now(client, round_)
     assert not read(ask_ahead(client, round_, token)).has_comparison
     client.post(address_of(round_), {"token": token, "choice": "left"})
-    assert "There is more tomorrow." in client.get(address_of(round_)).content.decode()
+    page = client.get(address_of(round_)).content.decode()
+    assert "There is more tomorrow." in page
+    assert "Look again" not in page
 
 
 def test_owner_of_unsaved_votes_is_told_apart_without_a_name() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from annotate.models import (
     Completion,
@@ -59,7 +59,7 @@ class ReasonsField(forms.ModelMultipleChoiceField):
 
     def label_from_instance(self, obj: ReasonTag) -> str:
         """Give the label in the reader's language."""
-        return obj.label_ja if get_language() == "ja" else obj.label_en
+        return obj.label
 
 
 class PercentField(forms.FloatField):

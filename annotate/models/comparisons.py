@@ -6,6 +6,7 @@ from datetime import datetime
 import pgtrigger
 from django.conf import settings
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models.candidates import Candidate, Completion
@@ -110,6 +111,12 @@ class GoldPair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run}: {self.use} {self.pk}"
+
+    @property
+    def explanation(self) -> str:
+        """Say why the answer is right, in the reader's language where it is told in that."""
+        english, japanese = self.explanation_en, self.explanation_ja
+        return japanese or english if get_language() == "ja" else english or japanese
 
 
 class ComparisonQuerySet(models.QuerySet["Comparison"]):

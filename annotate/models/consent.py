@@ -1,6 +1,7 @@
 """What volunteers agree to, and who agreed to it."""
 
 from django.db import models
+from django.utils.translation import get_language
 
 from annotate.models.checks import append_only, not_blank
 from annotate.models.people import Annotator
@@ -27,6 +28,11 @@ class ConsentText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version}"
+
+    @property
+    def text(self) -> str:
+        """Give the words in the reader's language."""
+        return self.text_ja if get_language() == "ja" else self.text_en
 
 
 class Consent(models.Model):

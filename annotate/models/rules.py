@@ -4,6 +4,7 @@ import secrets
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models.checks import choice_check, not_blank
@@ -37,6 +38,11 @@ class ReasonTag(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def label(self) -> str:
+        """Give the label in the reader's language."""
+        return self.label_ja if get_language() == "ja" else self.label_en
 
 
 class RatingRules(models.Model):

@@ -4,7 +4,6 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models import Comparison, PassageMark, RatingRules, ReasonTag, Vote
@@ -128,11 +127,7 @@ class Judgement:
 def list_reason_sides(rules: RatingRules, judgement: Judgement) -> list[ReasonSide]:
     """List what the run offers as reasons, and what was given before it offered others."""
     offered = set(rules.reasons.all())
-    is_japanese = (get_language() or "").startswith("ja")
-    labels = {
-        tag.slug: (tag.label_ja if is_japanese else tag.label_en, tag in offered)
-        for tag in ReasonTag.objects.all()
-    }
+    labels = {tag.slug: (tag.label, tag in offered) for tag in ReasonTag.objects.all()}
     sides = []
     for side, letter in LETTERS.items():
         given = judgement.reasons_of(side)

@@ -5,7 +5,6 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -29,8 +28,7 @@ def me(request: HttpRequest) -> HttpResponseBase:
         "annotator": annotator,
         "form": _languages_form(annotator),
         "consent": given,
-        "consent_text": given
-        and (given.text.text_ja if get_language() == "ja" else given.text.text_en),
+        "consent_text": given and given.text.text,
         "counted": consent.count_votes(annotator=annotator),
         "board_name_length": annotators.BOARD_NAME_LENGTH,
     }

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
@@ -114,15 +113,12 @@ def _show(
 def _explain(comparison: Comparison) -> Explanation:
     """Say in the reader's language what became of an answer."""
     assert comparison.gold is not None
-    texts = comparison.gold.explanation_en, comparison.gold.explanation_ja
-    english, japanese = texts
-    text = (japanese or english) if get_language() == "ja" else (english or japanese)
     votes = [vote for vote in comparison.votes.all() if vote.withdrawn_number is None]
     return Explanation(
         is_right=practice.is_right(comparison),
         chosen=_on_screen(comparison, votes[-1].outcome),
         known=_on_screen(comparison, comparison.gold.outcome),
-        text=text,
+        text=comparison.gold.explanation,
     )
 
 

@@ -23,7 +23,7 @@ from annotate.views.judgements import Judgement
 from annotate.views.progress import progress_of
 from annotate.views.reading import chosen_view, remember_view
 from annotate.views.sequence import Step, current_step, shown_by, step_after
-from annotate.views.verdicts import REASON_SIDES, list_reasons, list_verdicts, reading_ms
+from annotate.views.verdicts import REASON_SIDES, list_verdicts, reading_ms
 from annotate.views.visitors import HtmxRequest, volunteer_page
 
 REFUSAL_STATUS = {
@@ -209,7 +209,7 @@ def _show_step(
             "reading_ms": 0 if before else reading_ms(shown, rules),
             "before": before,
             "verdicts": list_verdicts(rules),
-            "reasons": list_reasons(rules),
+            "reasons": rules.reasons.all(),
             "reason_sides": [
                 (*side, before.reasons_of(side[0]) if before else []) for side in REASON_SIDES
             ],

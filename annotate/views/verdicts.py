@@ -1,8 +1,7 @@
-"""The buttons and reasons that a run offers below a comparison."""
+"""The buttons that a run offers below a comparison."""
 
 from dataclasses import dataclass
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from annotate.models import RatingRules
@@ -29,14 +28,6 @@ class Verdict:
         """Draw the first key as it stands on a keyboard."""
         modifier, plus, key = self.keys[0].rpartition("+")
         return ("⇧ " if plus and modifier == "Shift" else "") + ARROWS.get(key, key)
-
-
-@dataclass(frozen=True)
-class Reason:
-    """A reason that can be given for either side, in the reader's language."""
-
-    slug: str
-    label: str
 
 
 def list_verdicts(rules: RatingRules) -> list[Verdict]:
@@ -69,15 +60,6 @@ def _degrees() -> list[tuple[str, str, str, str]]:
         ("left_slightly", "left", _("A slightly better"), "ArrowLeft"),
         ("right_slightly", "right", _("B slightly better"), "ArrowRight"),
         ("right_clearly", "right", _("B clearly better"), "Shift+ArrowRight"),
-    ]
-
-
-def list_reasons(rules: RatingRules) -> list[Reason]:
-    """List the reasons that the run asks for, labelled for the reader."""
-    is_japanese = (get_language() or "").startswith("ja")
-    return [
-        Reason(reason.slug, reason.label_ja if is_japanese else reason.label_en)
-        for reason in rules.reasons.all()
     ]
 
 

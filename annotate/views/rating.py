@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -94,15 +95,8 @@ def undo(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpR
 @rating_page
 def skip(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
     """Pass over the comparison, for a reason."""
-    form = SkipForm(request.POST)
-    if not form.is_valid():
-        return _answer(request, run, annotator, _refuse_form(request))
-    status = 200
-    try:
-        voting.skip_comparison(annotator=annotator, **form.cleaned_data)
-        messages.info(request, _("Skipped. Here is another pair."))
-    except errors.Refused as refusal:
-        status = _refuse(request, refusal)
+    said = _("Skipped. Here is another pair.")
+    status = _set_aside(request, annotator, SkipForm, voting.skip_comparison, said)
     return _answer(request, run, annotator, status)
 
 
@@ -110,19 +104,28 @@ def skip(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpR
 @rating_page
 def report(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
     """Hide a harmful completion until somebody has looked at it."""
-    form = ReportForm(request.POST)
-    if not form.is_valid():
-        return _answer(request, run, annotator, _refuse_form(request))
-    status = 200
-    try:
-        voting.report_completion(annotator=annotator, **form.cleaned_data)
-        messages.info(
-            request,
-            _("Thank you. That answer is hidden for everyone until somebody has looked at it."),
-        )
-    except errors.Refused as refusal:
-        status = _refuse(request, refusal)
+    said = _("Thank you. That answer is hidden for everyone until somebody has looked at it.")
+    status = _set_aside(request, annotator, ReportForm, voting.report_completion, said)
     return _answer(request, run, annotator, status)
+
+
+def _set_aside(
+    request: HtmxRequest,
+    annotator: Annotator,
+    form_class: type[Form],
+    act: Callable[..., object],
+    said: str,
+) -> int:
+    """Do what was sent to a comparison, and leave a message; give the status of the answer."""
+    form = form_class(request.POST)
+    if not form.is_valid():
+        return _refuse_form(request)
+    try:
+        act(annotator=annotator, **form.cleaned_data)
+    except errors.Refused as refusal:
+        return _refuse(request, refusal)
+    messages.info(request, said)
+    return 200
 
 
 def _take_vote(request: HtmxRequest, annotator: Annotator) -> tuple[int, dict[str, str]]:

@@ -6,6 +6,7 @@ On the screen it is left and right; what is stored is a and b.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 from django.utils.translation import gettext as _
 
@@ -39,6 +40,15 @@ class Mark:
     start: int
     end: int
     tag: str
+
+
+class Why(TypedDict, total=False):
+    """What may be said with a choice, in terms of the screen."""
+
+    reasons_left: Iterable[str]
+    reasons_right: Iterable[str]
+    comment: str
+    marks: Sequence[Mark]
 
 
 @dataclass(frozen=True)

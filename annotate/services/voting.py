@@ -5,7 +5,7 @@ tabs, a double click and a late answer meet the same comparisons.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from typing import Unpack
 
 import numpy as np
 from django.db import transaction
@@ -28,6 +28,7 @@ from annotate.services import ballots, drawing, errors, ledger, turns, waiting
 
 CHOICES = ballots.CHOICES
 Mark = ballots.Mark
+Why = ballots.Why
 outcome_of = ballots.outcome_of
 
 
@@ -105,18 +106,15 @@ def record_vote(
     annotator: Annotator,
     choice: str,
     turn: int = 0,
-    reasons_left: Iterable[str] = (),
-    reasons_right: Iterable[str] = (),
-    comment: str = "",
-    marks: Sequence[Mark] = (),
+    **why: Unpack[Why],
 ) -> Vote:
     """Store what the annotator chose on screen; a repetition returns the vote that stands.
 
     A lease that has run out does not matter: the vote is there, and it counts. The comparison
     that was fetched ahead counts as shown from here on, since the browser shows it at once.
 
-    A vote that comes before both texts can have been read is refused, the first time only. What
-    is measured is the time since the comparison was shown; of a later turn, since the turn before
+    A first vote that comes before both texts can have been read is refused; whoever judged the
+    pair before has read them. What is measured is the time since the comparison was shown; of a later turn, since the turn before
     it was judged. A vote on one that was fetched ahead can arrive before the vote that would have
     marked it as shown: then it is the time since it was drawn, or since the annotator's last vote
     in the run if that is later. A browser that kept votes while it was offline sends them at
@@ -140,15 +138,7 @@ def record_vote(
         rules = _check_open(comparison)
         _check_consent(comparison, annotator)
         turns.check_turn(comparison, rules, turn, standing)
-        ballot = ballots.read_ballot(
-            comparison=comparison,
-            rules=rules,
-            choice=choice,
-            reasons_left=reasons_left,
-            reasons_right=reasons_right,
-            comment=comment,
-            marks=marks,
-        )
+        ballot = ballots.read_ballot(comparison=comparison, rules=rules, choice=choice, **why)
         if all(vote.turn != turn for vote in votes):
             turns.check_pace(comparison, annotator, rules, turn, votes)
         vote = ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
@@ -166,10 +156,7 @@ def change_vote(
     annotator: Annotator,
     choice: str,
     turn: int = 0,
-    reasons_left: Iterable[str] = (),
-    reasons_right: Iterable[str] = (),
-    comment: str = "",
-    marks: Sequence[Mark] = (),
+    **why: Unpack[Why],
 ) -> Vote:
     """Take back the vote that stands and cast another, while the round is open.
 
@@ -187,15 +174,7 @@ def change_vote(
         earlier = comparison.votes.standing().filter(turn=turn).first()
         if earlier is None:
             raise errors.VoteRefused(_("There is no vote here that could be changed."))
-        ballot = ballots.read_ballot(
-            comparison=comparison,
-            rules=rules,
-            choice=choice,
-            reasons_left=reasons_left,
-            reasons_right=reasons_right,
-            comment=comment,
-            marks=marks,
-        )
+        ballot = ballots.read_ballot(comparison=comparison, rules=rules, choice=choice, **why)
         if ballot.says_the_same_as(earlier):
             return earlier
         _take_back(Vote.objects.filter(pk=earlier.pk), by_id=annotator.user_id)

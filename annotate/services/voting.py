@@ -114,11 +114,12 @@ def record_vote(
     that was fetched ahead counts as shown from here on, since the browser shows it at once.
 
     A first vote that comes before both texts can have been read is refused; whoever judged the
-    pair before has read them. What is measured is the time since the comparison was shown; of a later turn, since the turn before
-    it was judged. A vote on one that was fetched ahead can arrive before the vote that would have
-    marked it as shown: then it is the time since it was drawn, or since the annotator's last vote
-    in the run if that is later. A browser that kept votes while it was offline sends them at
-    once; whichever comes back as too fast counts when sent again after `seconds_left`.
+    pair before has read them. What is measured is the time since the comparison was shown; of a
+    later turn, since the turn before it was judged. A vote on one that was fetched ahead can
+    arrive before the vote that would have marked it as shown: then it is the time since it was
+    drawn, or since the annotator's last vote in the run if that is later. A browser that kept
+    votes while it was offline sends them at once; whichever comes back as too fast counts when
+    sent again after `seconds_left`.
 
     Raises:
         ComparisonUnknown: no such comparison was drawn for this annotator.

@@ -12,6 +12,9 @@ from annotate.models import GoldPair, RatingRules, ReasonTag, SelectionRun, User
 from annotate.models.comparisons import Purpose
 from annotate.services import errors, gold
 
+# Of comparisons whose votes rank nobody.
+LARGEST_SHARE = 0.5
+
 
 def set_rules(*, run: SelectionRun, by: User | None, **fields: Any) -> RatingRules:
     """Store some of a run's rules and leave the others; the admin's log keeps who did it.
@@ -20,7 +23,7 @@ def set_rules(*, run: SelectionRun, by: User | None, **fields: Any) -> RatingRul
     are.
 
     Raises:
-        RulesRefused: the rules would ask for what the run has not.
+        RulesRefused: the rules would ask for what the run has not, or leave too little that ranks.
     """
     reasons = fields.pop("reasons", None)
     with transaction.atomic():
@@ -28,6 +31,7 @@ def set_rules(*, run: SelectionRun, by: User | None, **fields: Any) -> RatingRul
         _hold(run)
         _check_practice(run, fields.get("practice_needed") or 0)
         rules, _is_new = RatingRules.objects.update_or_create(run=run, defaults=fields)
+        _check_rates(rules)
         if reasons is not None:
             rules.reasons.set(reasons)
         _log(rules, by, [*fields, *([] if reasons is None else ["reasons"])])
@@ -93,6 +97,13 @@ def _check_practice(run: SelectionRun, needed: int) -> None:
         raise errors.RulesRefused(
             message % {"needed": needed, "there": there}, field="practice_needed"
         )
+
+
+def _check_rates(rules: RatingRules) -> None:
+    """Refuse known answers and repeats that together take more than half of the comparisons."""
+    if rules.gold_rate + rules.repeat_rate > LARGEST_SHARE:
+        message = _("More than half would leave too few comparisons that count.")
+        raise errors.RulesRefused(message, field="repeat_rate")
 
 
 def _practice(run: SelectionRun) -> QuerySet[GoldPair]:

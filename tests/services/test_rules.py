@@ -38,6 +38,15 @@ def test_set_rules_writes_into_the_admins_log_who_changed_what() -> None:
     assert entry.get_change_message() == "Changed daily_limit and reasons."
 
 
+def test_known_answers_and_repeats_together_leave_half_for_the_ranking() -> None:
+    run = make.make_run()
+    rules.set_rules(run=run, by=None, gold_rate=0.3, repeat_rate=0.2)
+    with pytest.raises(errors.RulesRefused, match="More than half") as caught:
+        rules.set_rules(run=run, by=None, gold_rate=0.31)
+    assert caught.value.field == "repeat_rate"
+    assert RatingRules.of(run).gold_rate == 0.3
+
+
 @pytest.mark.parametrize(("needed", "is_refused"), [(1, False), (2, True)])
 def test_no_more_practice_is_asked_for_than_there_is(needed: int, is_refused: bool) -> None:
     run = make.make_run()

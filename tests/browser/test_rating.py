@@ -142,7 +142,7 @@ def test_key_that_is_held_down_is_one_vote(open_as: Open, volunteer: User, round
 
 def test_vote_without_javascript(open_as: Open, volunteer: User, round_: Round) -> None:
     page = open_as(volunteer, address_of(round_), java_script_enabled=False)
-    expect(page.locator("kbd:visible")).to_have_count(0)
+    expect(page.locator("kbd:visible, .legend:visible")).to_have_count(0)
     button(page, "tie").click()
     expect_votes(page, 1)
     assert choices() == ["tie"]
@@ -334,6 +334,19 @@ def test_rating_on_a_phone(open_as: Open, volunteer: User, round_: Round) -> Non
     button(page, "both_bad").tap()
     expect_votes(page, 1)
     assert choices() == ["both_bad"]
+
+
+def test_touch_that_sent_nothing_leaves_no_button_chosen(
+    open_as: Open, volunteer: User, round_: Round
+) -> None:
+    make.make_rules(round_.run, max_characters_per_s=1)
+    page = open_as(volunteer, address_of(round_), **PHONE)
+    settle(page)
+    button(page, "left").tap()
+    expect(page.locator(".notices")).to_contain_text("Please read both answers first")
+    page.wait_for_timeout(200)  # the colour has come to rest
+    colour = "(button) => getComputedStyle(button).backgroundColor"
+    assert button(page, "left").evaluate(colour) == button(page, "right").evaluate(colour)
 
 
 @pytest.mark.parametrize("width", [320, 1280])

@@ -28,7 +28,7 @@ class Choice:
 
 
 def list_known(run: SelectionRun) -> QuerySet[GoldPair]:
-    """List known answers, those in use first, each with the number of `answers`, and of the `right` ones."""
+    """List known answers, those in use first; count their `answers`, and the `right` ones."""
     standing = Q(comparisons__votes__withdrawn_number__isnull=True)
     is_right = Q(comparisons__votes__outcome=F("outcome"))
     return (

@@ -20,7 +20,7 @@ from annotate.models import (
 from annotate.models.comparisons import Outcome, Purpose
 from annotate.models.rules import Door
 from annotate.services import rules
-from annotate.templatetags.kurabe import language_name
+from annotate.services.languages import language_name
 
 # The longest text that a person writes by hand: a very long answer.
 MAX_CHARACTERS = 40_000

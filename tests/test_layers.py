@@ -33,11 +33,13 @@ MAY_IMPORT = {
     },
     "annotate.forms": {"annotate.services", "annotate.models"},
     "annotate.forms_account": {"annotate.services"},
-    "annotate.forms_admin": {"annotate.services", "annotate.models", "annotate.templatetags"},
+    "annotate.forms_admin": {"annotate.services", "annotate.models"},
     "annotate.forms_arrival": set(),
     "annotate.permissions": {"annotate.models"},
     "annotate.middleware": {"annotate.models"},
-    "annotate.templatetags": {"annotate.models", "annotate.permissions", "annotate.rendering"},
+    "annotate.templatetags": {
+        "annotate.models", "annotate.permissions", "annotate.rendering", "annotate.services",
+    },
     "annotate.admin": {
         "annotate.admin", "annotate.models", "annotate.permissions", "annotate.forms_account",
     },

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from annotate.models import (
@@ -27,6 +26,7 @@ from annotate.models import (
 from annotate.models.comparisons import Outcome, Purpose, Side
 from annotate.ranking.pairing import order_pairs
 from annotate.services import errors
+from annotate.services.languages import language_name, primary_subtag
 
 REPEAT_AFTER = 5  # comparisons that should lie between a pair and its repetition
 
@@ -190,7 +190,7 @@ def _why_nothing_is_left(
 ) -> errors.NothingLeft:
     """Say why the annotator gets no pair, and what would change that."""
     waiting = unseen.order_by().values_list("prompt__language", flat=True).distinct()
-    if names := sorted({_name_language(tag) for tag in waiting}):
+    if names := sorted({language_name(tag) for tag in waiting}):
         return errors.NotYourLanguage(
             _(
                 "Nothing is left in your languages. More waits in: %(languages)s. If you read it,"
@@ -320,16 +320,8 @@ def _is_read_by(annotator: Annotator, language: str) -> Q:
     """Keep prompts in the annotator's languages; who was never asked gets them all."""
     if annotator.kind == Annotator.Kind.SIMULATED or not annotator.languages:
         return Q()
-    subtags = sorted({tag.split("-")[0].lower() for tag in annotator.languages})
+    subtags = sorted({primary_subtag(tag) for tag in annotator.languages})
     plain = Q(**{f"{language}__in": subtags})
     return reduce(
         or_, (Q(**{f"{language}__startswith": f"{subtag}-"}) for subtag in subtags), plain
     )
-
-
-def _name_language(tag: str) -> str:
-    """Name a language in the reader's own; a tag that Django does not know stays a tag."""
-    try:
-        return str(get_language_info(tag.lower())["name_translated"])
-    except KeyError:
-        return tag

@@ -9,14 +9,15 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Report, User
 from annotate.permissions import has_role
 from annotate.rendering import render_prose
+from annotate.services.languages import language_name
 
 register = template.Library()
+register.filter(language_name)
 
 NONE = "–"
 Measured = float | Literal[""] | None
@@ -40,15 +41,6 @@ def open_reports() -> int:
     """Count the completions that an admin has to look at."""
     waiting = Report.objects.filter(looked_at__isnull=True)
     return waiting.aggregate(n=Count("completion", distinct=True))["n"]
-
-
-@register.filter
-def language_name(tag: str) -> str:
-    """Name a language in the reader's own; a tag that Django does not know stays as it is."""
-    try:
-        return str(get_language_info(tag)["name_translated"])
-    except KeyError:
-        return tag
 
 
 @register.inclusion_tag("_votes.html")

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import get_language_info
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from annotate.models import Prompt, Round, SelectionRun
+from annotate.services.languages import own_name, primary_subtag
 
 
 def languages_of(run: SelectionRun) -> list[tuple[str, str]]:
@@ -25,7 +25,7 @@ def languages_asked() -> list[str]:
 def name_languages(tags: Iterable[str]) -> list[tuple[str, str]]:
     """Give each language once, by its primary subtag, with its name in that language itself."""
     primary = dict.fromkeys(primary_subtag(tag) for tag in tags)
-    return [(tag, _own_name(tag)) for tag in primary]
+    return [(tag, own_name(tag)) for tag in primary]
 
 
 def preferred_languages(request: HttpRequest) -> list[str]:
@@ -34,21 +34,9 @@ def preferred_languages(request: HttpRequest) -> list[str]:
     return [primary_subtag(tag) for tag, _weight in parse_accept_lang_header(header)]
 
 
-def primary_subtag(tag: str) -> str:
-    """Give the language alone, without script and region."""
-    return tag.split("-")[0].lower()
-
-
 def _of_pages() -> list[str]:
     return [tag for tag, _name in settings.LANGUAGES]
 
 
 def _of_prompts(prompts: QuerySet[Prompt]) -> list[str]:
     return sorted(prompts.order_by().values_list("language", flat=True).distinct())
-
-
-def _own_name(tag: str) -> str:
-    try:
-        return str(get_language_info(tag)["name_local"])
-    except KeyError:
-        return tag

@@ -73,7 +73,7 @@ def choose(
 
 def choice_of(request: HttpRequest, run: SelectionRun) -> Choice:
     """Find prompts by the words in the address, and the answers to the prompt that it names."""
-    words = request.GET.get("find", "").strip()
+    words = request.GET.get("find", "").replace("\0", "").strip()  # no text holds a NUL
     chosen = request.GET.get("prompt", "")
     prompt = run.prompts().filter(pk=chosen).first() if chosen.isdecimal() else None
     completions: QuerySet[Completion] = Completion.objects.none()

@@ -182,6 +182,12 @@ def test_page_counts_answers_that_name_their_maker(admin: Client, run: Selection
     assert "the like: 1 answer of this run." in admin.get(address(run)).content.decode()
 
 
+def test_words_that_no_text_can_hold_find_nothing(admin: Client, run: SelectionRun) -> None:
+    answer = admin.get(address(run), {"find": "Question\0zzz"})
+    assert answer.status_code == 200
+    assert "No question of this run has these words." in answer.content.decode()
+
+
 def test_instructions_longer_than_anybody_reads_are_refused(
     admin: Client, run: SelectionRun
 ) -> None:

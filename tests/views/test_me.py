@@ -32,7 +32,9 @@ def test_me_of_a_stranger_says_that_nothing_is_kept() -> None:
 def test_languages_can_be_changed_and_never_to_none() -> None:
     run = make.make_run()
     client = volunteer_in(run)
-    assert client.post("/me/languages/", {"languages": ["ja"]})["Location"] == "/me/"
+    answer = client.post("/me/languages/", {"languages": ["ja"]}, follow=True)
+    assert answer.redirect_chain == [("/me/", 303)]
+    assert '<a class="button" href="/">Go on rating</a>' in answer.content.decode()
     assert Annotator.objects.get().languages == ["ja"]
     answer = client.post("/me/languages/", {}, follow=True)
     assert answer.redirect_chain == [("/me/", 303)]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 from django import forms
@@ -40,12 +41,12 @@ def read_mark(text: str) -> voting.Mark:
         found = json.loads(text)
         return voting.Mark(
             side=str(found["side"]),
-            turn=int(found["turn"]),
-            start=int(found["start"]),
-            end=int(found["end"]),
+            turn=index(found["turn"]),
+            start=index(found["start"]),
+            end=index(found["end"]),
             tag=str(found["tag"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise forms.ValidationError("a mark is JSON with side, turn, start, end and tag") from error
 
 

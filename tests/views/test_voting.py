@@ -154,6 +154,9 @@ def test_vote_with_what_the_run_does_not_ask_is_refused_with_the_pair(
         {"mark": "no JSON"},
         {"mark": "[]"},
         {"mark": '{"side": "left", "turn": 1, "start": "a", "end": 2, "tag": "unnatural"}'},
+        {"mark": '{"side": "left", "turn": 1, "start": 0.5, "end": 2, "tag": "unnatural"}'},
+        {"mark": '{"side": "left", "turn": 1, "start": 0, "end": 1e999, "tag": "unnatural"}'},
+        {"mark": "[" * 100_000},
         {"turn": "-1"},
     ],
 )

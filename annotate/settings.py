@@ -1,4 +1,4 @@
-"""Every setting of Kurabe, read from the environment; docs/deploy.md lists them with defaults.
+"""Every setting of Kurabe, read from the environment.
 
 A secret `NAME` can also be given as `NAME_FILE`, the path of a file that holds it.
 """

@@ -32,6 +32,15 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(SETTLE_MS)
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait for a condition; under the page's own policy Playwright may ask for it once only."""
+    for _time in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never came true: {condition}")
+
+
 def expect_votes(page: Page, n: int) -> None:
     """Wait until the page says that so many pairs are judged, and look into the ledger."""
     expect(page.locator("#progress")).to_contain_text(f"{n} in all")

@@ -20,6 +20,7 @@ from tests.browser.rating import (
     make_pairs,
     settle,
     token_on,
+    until,
 )
 
 KEYS = {
@@ -75,6 +76,23 @@ def test_next_comparison_is_shown_before_the_site_has_answered(
     assert len(set(ahead)) == 3
 
 
+def test_vote_that_waits_for_the_next_pair_is_seen_to_be_taken(
+    open_as: Open, volunteer: User, round_: Round
+) -> None:
+    page = open_as(volunteer, "/")
+    page.route("**/ahead/*", lambda route: route.abort())
+    page.goto(address_of(round_))
+    settle(page)
+    held = hold(page, "**" + address_of(round_))
+    first = token_on(page)
+    page.keyboard.press("1")
+    expect(button(page, "left")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[aria-pressed]")).to_have_count(1)
+    held[0].continue_()
+    expect_another(page, first)
+    expect(page.locator("[aria-pressed]")).to_have_count(0)
+
+
 def test_every_key_votes_as_the_legend_says(open_as: Open, volunteer: User, round_: Round) -> None:
     page = open_as(volunteer, address_of(round_))
     for number, key in enumerate(KEYS, start=1):
@@ -96,7 +114,7 @@ def test_arrows_up_and_down_scroll_and_do_not_vote(open_as: Open, volunteer: Use
     votes = Vote.objects.count()
     for _press in range(3):
         page.keyboard.press("ArrowDown")
-    page.wait_for_function("window.scrollY > 0")
+    until(page, "scrollY > 0")
     page.keyboard.press("ArrowUp")
     page.wait_for_timeout(200)
     assert Vote.objects.count() == votes
@@ -266,7 +284,7 @@ def test_next_comparison_begins_at_the_top_with_the_focus_on_it(
     expect(button(page, "left")).to_be_in_viewport(ratio=1)
     page.get_by_label("Show both answers in full").check()
     page.mouse.wheel(0, 5_000)
-    page.wait_for_function("window.scrollY > 500")
+    until(page, "scrollY > 500")
     button(page, "right").focus()
     page.keyboard.press("Enter")
     expect_votes(page, 1)

@@ -93,6 +93,8 @@
       at: Date.now(),
     });
     stage.advance();
+    // Where the next pair is still on its way, the vote is seen to be taken.
+    if (stage.isJudged()) button?.setAttribute("aria-pressed", "true");
     voteQueue.flush();
   }
 

@@ -8,6 +8,10 @@ class Refused(Exception):
     """A wish that cannot be granted; its text says why and what would be right."""
 
 
+class NotShown(Refused):
+    """Another comparison stands before the annotator than the one that was meant."""
+
+
 class RoundClosed(Refused):
     """The round takes no votes."""
 

@@ -30,6 +30,7 @@ CHOICES = ballots.CHOICES
 Mark = ballots.Mark
 Why = ballots.Why
 outcome_of = ballots.outcome_of
+REPORTS_AT_ONCE = 20
 
 
 def lease_comparison(
@@ -182,14 +183,21 @@ def change_vote(
         return ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
 
 
-def undo_vote(*, run: SelectionRun, annotator: Annotator) -> Comparison | None:
+def undo_vote(
+    *, run: SelectionRun, annotator: Annotator, shown: str | None = None
+) -> Comparison | None:
     """Take back the annotator's last vote or skip in the open round, and give its comparison.
 
     It is then the one before the annotator again, from its first turn on. None where there is
     nothing to take back. Practice stays, and so does what was reported.
 
+    Args:
+        shown: the token of the comparison that stood before the annotator when they asked, "" for
+            none. So a wish that arrives twice takes back one vote, and not two. None: any.
+
     Raises:
         RoundClosed: no round of the run is open.
+        NotShown: another comparison than `shown` stands before the annotator.
         VoteRefused: the comparison may not be shown again, such as one that was reported since.
     """
     with transaction.atomic():
@@ -198,7 +206,13 @@ def undo_vote(*, run: SelectionRun, annotator: Annotator) -> Comparison | None:
         round_ = run.rounds.open().first()
         if round_ is None:
             raise errors.RoundClosed(_("This round takes no votes."))
-        comparison = waiting.find_last_judged(round_, annotator, RatingRules.of(run))
+        rules = RatingRules.of(run)
+        line = waiting.list_waiting(round_, annotator, rules)
+        if shown is not None and shown != (str(line[0].token) if line else ""):
+            raise errors.NotShown(
+                _("Nothing more was taken back: this pair stood before you by then.")
+            )
+        comparison = waiting.find_last_judged(round_, annotator, rules)
         if comparison is None:
             return None
         if comparison.skipped_at is None:
@@ -240,12 +254,14 @@ def report_completion(
 
     Raises:
         ComparisonUnknown: no such comparison was drawn for this annotator.
+        VoteRefused: nobody has looked at `REPORTS_AT_ONCE` earlier ones of theirs yet.
         ValueError: `side` is neither left nor right.
     """
     if side not in Side.values:
         raise ValueError(f"side is {side!r}; it must be one of {', '.join(Side.values)}")
     with transaction.atomic():
         comparison = waiting.find_comparison(token, waiting.hold_annotator(annotator))
+        _check_reports(comparison)
         is_a = side == comparison.side_a
         report, _created = Report.objects.get_or_create(
             comparison=comparison,
@@ -255,6 +271,15 @@ def report_completion(
         if comparison.answered_at is None and comparison.skipped_at is None:
             _skip(comparison, SkipReason.BROKEN_TEXT)
     return report
+
+
+def _check_reports(comparison: Comparison) -> None:
+    """Keep one person from hiding a whole run."""
+    own = Report.objects.filter(comparison__annotator=comparison.annotator_id, looked_at=None)
+    if own.exclude(comparison=comparison).count() >= REPORTS_AT_ONCE:
+        raise errors.VoteRefused(
+            _("You have reported many answers that nobody has looked at yet. Please skip this one.")
+        )
 
 
 def withdraw_vote(*, vote: Vote, by: User | None) -> Vote:

@@ -81,11 +81,13 @@ def undo(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpR
     """Take back the last vote or skip, and show that pair again."""
     status = 200
     try:
-        comparison = voting.undo_vote(run=run, annotator=annotator)
+        comparison = voting.undo_vote(run=run, annotator=annotator, shown=request.POST.get("shown"))
         if comparison is None:
             messages.info(request, _("There is nothing to undo."))
         else:
             messages.info(request, _("Taken back. Here is that pair again."))
+    except errors.NotShown as refusal:
+        messages.info(request, str(refusal))
     except errors.Refused as refusal:
         status = _refuse(request, refusal)
     return _answer(request, run, annotator, status)

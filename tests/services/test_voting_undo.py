@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Report, Round, Vote
 from annotate.services import consent, errors, ledger, rounds, voting
+from annotate.services.reports import settle_report
 from tests import factories as make
 from tests.services.threads import at_once
 
@@ -41,6 +42,33 @@ def report(comparison: Comparison, side: str = "left", text: str = "") -> Report
     return voting.report_completion(
         token=comparison.token, annotator=comparison.annotator, side=side, text=text
     )
+
+
+def test_undo_that_arrives_twice_takes_back_one_vote() -> None:
+    round_, annotator = make.make_open_round(n_prompts=5), make.make_annotator()
+    votes = [judge(lease(round_, annotator)) for _vote in range(2)]
+    token = str(lease(round_, annotator).token)
+    asked = {"run": round_.run, "annotator": annotator, "shown": token}
+    assert voting.undo_vote(**asked) == votes[1].comparison
+    with pytest.raises(errors.NotShown):
+        voting.undo_vote(**asked)
+    votes[0].refresh_from_db()
+    assert votes[0].withdrawn_number is None
+
+
+def test_one_annotator_hides_no_more_than_somebody_can_look_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(voting, "REPORTS_AT_ONCE", 1)
+    round_, annotator = make.make_open_round(n_prompts=3), make.make_annotator()
+    first = lease(round_, annotator)
+    reported = report(first)
+    assert report(first) == reported
+    second = lease(round_, annotator)
+    with pytest.raises(errors.VoteRefused, match="nobody has looked at yet"):
+        report(second)
+    settle_report(report=reported, is_upheld=False, by=make.make_user("admin"))
+    assert report(second).completion_id in (second.completion_a_id, second.completion_b_id)
 
 
 def test_undo_brings_the_last_one_back_before_the_current_and_the_next() -> None:

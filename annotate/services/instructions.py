@@ -33,6 +33,8 @@ OTHERS_JA = """\
 - **とばす**: 判断できないとき。理由を一つ選ぶだけで、不利になることはありません。
 - **報告する**: 有害な回答を見つけたとき。管理者が確かめるまで、ほかの人には表示されません。
 """
+PASSAGES_EN = "- **Select words** of an answer to mark them: wrong language, wrong fact, unnatural."
+PASSAGES_JA = "- 回答の**言葉を選択**すると、違う言語・事実の誤り・不自然という印をつけられます。"
 KEYS_EN = """\
 With a keyboard: **←** for A, **→** for B{degrees}; the digits are the buttons from left to right.
 One key votes and brings the next pair, and you can undo it. There is no hurry.
@@ -54,13 +56,15 @@ def instructions_for(*, rules: RatingRules, language: str) -> str:
 
 def _house_en(rules: RatingRules) -> str:
     """Say in English what this run offers."""
-    choices = [TIE_EN] * rules.offers_tie + [BOTH_BAD_EN] * rules.offers_both_bad + [OTHERS_EN]
+    choices = [TIE_EN] * rules.offers_tie + [BOTH_BAD_EN] * rules.offers_both_bad
+    choices += [PASSAGES_EN] * rules.offers_passages + [OTHERS_EN]
     keys = KEYS_EN.format(degrees=DEGREES_EN * rules.asks_degree)
     return "\n".join([TASK_EN, *choices, keys])
 
 
 def _house_ja(rules: RatingRules) -> str:
     """Say in Japanese what this run offers."""
-    choices = [TIE_JA] * rules.offers_tie + [BOTH_BAD_JA] * rules.offers_both_bad + [OTHERS_JA]
+    choices = [TIE_JA] * rules.offers_tie + [BOTH_BAD_JA] * rules.offers_both_bad
+    choices += [PASSAGES_JA] * rules.offers_passages + [OTHERS_JA]
     keys = KEYS_JA.format(degrees=DEGREES_JA * rules.asks_degree)
     return "\n".join([TASK_JA, *choices, keys])

@@ -20,6 +20,7 @@ COUNTED = {
     "pairs": gettext_lazy("pairs"),
     "held_out": gettext_lazy("held-out prompt"),
     "empty_reply": gettext_lazy("empty reply"),
+    "same_replies": gettext_lazy("the same text twice"),
     "no_decisive_vote": gettext_lazy("no vote for either side"),
     "too_few_votes": gettext_lazy("too few votes"),
     "margin_too_small": gettext_lazy("margin too small"),

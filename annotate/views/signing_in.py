@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from annotate.forms_account import AddressForm, PasswordForm
+from annotate.views.visitors import annotator_for
 
 logger = logging.getLogger(__name__)
 TEMPLATE = "registration/login.html"
@@ -53,6 +54,7 @@ class CodeSignIn(RequestLoginCodeView):
             "code_form": context["form"],
             "password_form": PasswordForm(),
             "next": next_url,
+            "has_rated_here": annotator_for(self.request) is not None,
         }
 
 

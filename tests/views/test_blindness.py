@@ -161,7 +161,7 @@ def test_no_number_on_the_page_tells_which_votes_count(purpose: Purpose) -> None
     client = browser_of(user)
     token = read_page(client.get(address).content.decode()).form["token"]
     page = client.post(address, {"token": token, "choice": "tie"}, headers=HTMX).content.decode()
-    assert words_of(page).startswith("1 vote today · 1 in all · everybody: 1 vote ")
+    assert words_of(page).startswith("1 vote today · 1 in all · this run: 1 vote ")
 
 
 def test_session_of_other_texts_looks_different() -> None:

@@ -56,7 +56,7 @@ def test_dataset_page_says_which_votes_were_taken_back_since() -> None:
     for vote in Vote.objects.order_by("id")[:3]:
         voting.withdraw_vote(vote=vote, by=None)
     Consent.objects.update(withdrawn_at=timezone.now())
-    said = "3 votes behind this dataset were taken back after it had been made. 2 of them with"
+    said = "3 votes behind this dataset were taken back after it had been made. 2 of them because"
     assert said in words_of(dataset_page(dataset))
     researcher = browser_as("researcher")
     assert said in words_of(researcher.get(f"/training/{training_run.pk}/").content.decode())

@@ -128,6 +128,14 @@ def test_account_goes_before_the_cookie() -> None:
     assert Comparison.objects.get(token=token).annotator == user.annotator
 
 
+def test_sign_in_says_that_votes_of_this_browser_stay_with_it() -> None:
+    run, client = make_door("open"), Client()
+    words = "an account begins with none"
+    assert words not in client.get("/sign-in/").content.decode()
+    enter(client, run)
+    assert words in client.get("/sign-in/").content.decode()
+
+
 def test_account_door_asks_to_sign_in_and_then_welcomes() -> None:
     run = make_door("account")
     address = f"/rate/{run.slug}/"

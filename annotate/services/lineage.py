@@ -92,4 +92,3 @@ def _datasets_behind(candidates: dict[int, Candidate], pk: int) -> list[Preferen
             waiting += [parent.pk for parent in candidate.parents.all()]
     trainings = [candidates[each].training_run for each in seen]
     return list({each.dataset.pk: each.dataset for each in trainings if each}.values())
-

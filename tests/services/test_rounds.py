@@ -69,7 +69,7 @@ def test_a_closed_run_takes_no_votes() -> None:
     with pytest.raises(errors.RoundClosed):
         voting.record_vote(token=comparison.token, annotator=annotator, choice="tie")
     round_.refresh_from_db()
-    with pytest.raises(errors.RoundClosed):
+    with pytest.raises(errors.RunClosed):
         voting.lease_comparison(round_=round_, annotator=annotator)
 
 

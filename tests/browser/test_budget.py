@@ -1,5 +1,12 @@
 """The rating page is light, and nothing on it jumps."""
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -102,3 +109,46 @@ def list_shifts(page: Page) -> list[list[object]]:
     page.wait_for_timeout(SETTLE_MS)
     shifts: list[list[object]] = page.evaluate("window.shifts")
     return shifts
+
+
+def test_nothing_jumps_where_the_page_comes_in_two_parts(
+    open_as: Open, round_: Round, live_server: Any
+) -> None:
+    """A slow line may pause anywhere; here it does so within the row of tools."""
+    page = open_as(
+        make.make_volunteer(round_.run), "about:blank", viewport={"width": 390, "height": 800}
+    )
+    page.add_init_script(f"({WATCH})()")
+    whole = page.request.get(f"/rate/{round_.run.slug}/").text()
+    whole = whole.replace('="/static/', f'="{live_server.url}/static/')
+    opening = '<details class="menu" name="menu">'
+    place = whole.index(opening) + len(opening)
+    with in_two_parts(whole[:place], whole[place:]) as address:
+        page.goto(address)
+        expect(page.locator(".legend")).to_be_attached()
+        assert list_shifts(page) == []
+
+
+@contextmanager
+def in_two_parts(first: str, second: str) -> Iterator[str]:
+    """Serve a page whose second part comes half a second after the first; give its address."""
+
+    class Slowly(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(first.encode())
+            time.sleep(0.5)
+            self.wfile.write(second.encode())
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slowly)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()

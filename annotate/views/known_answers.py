@@ -8,8 +8,8 @@ from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest
 
 from annotate.forms_admin import BETTER
-from annotate.models import Completion, GoldPair, Prompt, SelectionRun
-from annotate.models.comparisons import Outcome
+from annotate.models import Completion, GoldPair, Prompt, RatingRules, SelectionRun
+from annotate.models.comparisons import Outcome, Purpose
 from annotate.services import gold
 from annotate.views.reading import show_plain
 
@@ -40,6 +40,12 @@ def list_known(run: SelectionRun) -> QuerySet[GoldPair]:
         )
         .order_by(F("retired_at").asc(nulls_first=True), "use", "position", "id")
     )
+
+
+def lacks_gold(run: SelectionRun) -> bool:
+    """Tell whether known answers are to be shown, and there are none."""
+    shown = GoldPair.objects.filter(run=run, use=Purpose.GOLD, retired_at=None)
+    return RatingRules.of(run).gold_rate > 0 and not shown.exists()
 
 
 def write(

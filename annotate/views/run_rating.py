@@ -115,6 +115,7 @@ def _show(
         "invitations": _list_invitations(request, run),
         "last_change": _last_change(run),
         "known": known_answers.list_known(run),
+        "lacks_gold": known_answers.lacks_gold(run),
         "choice": known_answers.choice_of(request, run),
     }
     return render(request, "runs/rating/page.html", context, status=status)

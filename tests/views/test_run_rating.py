@@ -349,3 +349,20 @@ def test_page_takes_no_query_for_each_row(admin: Client, run: SelectionRun) -> N
     fill()
     fill()
     assert count_queries(lambda: admin.get(address(run))) == with_one
+
+
+def test_page_says_that_no_known_answer_is_there_to_show() -> None:
+    run = make.make_run()
+    words = "there is none to show"
+    admin = browser_as("admin")
+    assert words not in admin.get(f"/runs/{run.slug}/rating/").content.decode()
+    make.make_rules(run, gold_rate=0.1)
+    assert words in admin.get(f"/runs/{run.slug}/rating/").content.decode()
+    make.make_gold_pair(run)
+    assert words not in admin.get(f"/runs/{run.slug}/rating/").content.decode()
+
+
+def test_page_says_that_the_run_is_closed() -> None:
+    run = make.make_run(state="closed")
+    page = browser_as("admin").get(f"/runs/{run.slug}/rating/").content.decode()
+    assert "This run is closed: nobody rates in it any more" in page

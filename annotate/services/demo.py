@@ -261,7 +261,8 @@ def _train(run: SelectionRun, seed: int, report: Report) -> TrainingRun:
         dataset=dataset,
         base=base,
         child_name=f"{base.name} dpo1",
-        next_round_votes=RECIPE.round_2_votes,
+        # Any number: when the simulated annotators are done, visitors vote in the round.
+        next_round_votes=None,
         seed=seed,
         **RECIPE.dpo,
     )

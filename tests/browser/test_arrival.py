@@ -63,12 +63,14 @@ def test_practice_is_done_by_keys_alone(open_as: Open, run: SelectionRun) -> Non
     page.get_by_role("button", name="Start").focus()
     page.keyboard.press("Enter")
     expect(page.locator("form[data-practice]")).to_be_visible()
+    page.wait_for_load_state()  # keys are heard once the page has come whole
     wrong = {"left": "ArrowRight", "right": "ArrowLeft"}[better_side()]
     page.keyboard.press(wrong)
     expect(page.get_by_text("Most people would say")).to_be_visible()
     expect(page.get_by_role("button", name="Practise again")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("form[data-practice]")).to_be_visible()
+    page.wait_for_load_state()  # keys are heard once the page has come whole
     place = [
         button.get_attribute("value") for button in page.locator("#verdict button").all()
     ].index(better_side())
@@ -82,6 +84,7 @@ def test_practice_keys_leave_an_ime_and_shortcuts_alone(open_as: Open, run: Sele
     page = open_as(None, f"/rate/{run.slug}/")
     page.get_by_role("button", name="Start").click()
     expect(page.locator("form[data-practice]")).to_be_visible()
+    page.wait_for_load_state()  # keys are heard once the page has come whole
     page.evaluate(
         """() => {
           for (const extra of [{ isComposing: true }, { ctrlKey: true }, { repeat: true }])
@@ -112,6 +115,7 @@ def test_code_signs_in_and_leads_through_welcome_to_the_run(
     expect(page.locator("header .who")).to_have_text("hana@example.org")
     page.get_by_role("button", name="Start").click()
     expect(page.locator("form[data-practice]")).to_be_visible()
+    page.wait_for_load_state()  # keys are heard once the page has come whole
 
 
 def test_votes_are_taken_back_by_two_steps(open_as: Open, run: SelectionRun) -> None:

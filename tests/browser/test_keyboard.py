@@ -150,6 +150,7 @@ def test_vote_is_found_again_and_changed_by_keyboard(
     tab_to(page, page.get_by_role("link", name="My votes"))
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{page.url.split('/rate/')[0]}/rate/{round_.run.slug}/votes/")
+    page.wait_for_load_state()
     tab_to(page, page.locator("main ol a").first)
     page.keyboard.press("Enter")
     tab_to(page, page.locator("button[value=tie]"))

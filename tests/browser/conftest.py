@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
 from annotate.models import User
@@ -17,7 +24,7 @@ from tests.views.conftest import home
 __all__ = ["browser", "home", "live_server", "open_as"]
 
 Open = Callable[..., Page]
-WAIT_MS = 10_000
+WAIT_MS = 20_000  # a busy machine is slow, and not wrong
 ANSWER_MS, STEP_MS = 2_000, 20
 # How Chromium and htmx report answers from 400 on, and lines that are cut: tests ask for those.
 REFUSED = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
@@ -28,6 +35,7 @@ def browser() -> Iterator[Browser]:
     """Start Chromium once for all tests."""
     # Playwright keeps an event loop in this thread, and Django would refuse to query beside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(**launch_options())
         yield chromium

@@ -165,3 +165,16 @@ def make_gold_pair(run: SelectionRun, *, prompt: Prompt | None = None, **fields:
     )
     plain = {"use": "gold", "completion_a": better, "completion_b": worse, "outcome": "a"}
     return GoldPair.objects.create(run=run, **plain | fields)
+
+
+def make_known_comparison(round_: Round, annotator: Annotator, use: str = "gold") -> Comparison:
+    """Draw a pair with a known answer, to check with or to practise on."""
+    pair = make_gold_pair(round_.run, use=use)
+    return make_comparison(
+        pair.completion_a,
+        pair.completion_b,
+        round_=round_,
+        annotator=annotator,
+        purpose=use,
+        gold=pair,
+    )

@@ -106,15 +106,7 @@ def test_my_votes_leave_out_practice_and_what_waits(
 ) -> None:
     one_pair(user, round_)
     user.annotator.participations.update(practised_at=timezone.now())
-    gold = make.make_gold_pair(round_.run, use="practice")
-    practice = make.make_comparison(
-        gold.completion_a,
-        gold.completion_b,
-        round_=round_,
-        annotator=user.annotator,
-        purpose="practice",
-        gold=gold,
-    )
+    practice = make.make_known_comparison(round_, user.annotator, "practice")
     make.make_vote(practice)
     assert "You have not judged any pair" in listed(client, round_)
     assert client.get(address(practice)).status_code == 404
@@ -123,15 +115,7 @@ def test_my_votes_leave_out_practice_and_what_waits(
 def test_gold_and_repeats_look_like_any_other_vote(
     round_: Round, user: User, client: Client
 ) -> None:
-    gold = make.make_gold_pair(round_.run)
-    comparison = make.make_comparison(
-        gold.completion_a,
-        gold.completion_b,
-        round_=round_,
-        annotator=user.annotator,
-        purpose="gold",
-        gold=gold,
-    )
+    comparison = make.make_known_comparison(round_, user.annotator)
     make.make_vote(comparison)
     html = listed(client, round_) + read(client, comparison)
     assert str(comparison.token) in html

@@ -43,15 +43,7 @@ def test_progress_leaves_out_practice_and_says_how_far_the_run_is() -> None:
     annotator, other = make.make_annotator(), make.make_annotator()
     cast_votes(round_, annotator, 2)
     cast_votes(round_, other, 3)
-    gold = make.make_gold_pair(round_.run, use="practice")
-    practice = make.make_comparison(
-        gold.completion_a,
-        gold.completion_b,
-        round_=round_,
-        annotator=annotator,
-        purpose="practice",
-        gold=gold,
-    )
+    practice = make.make_known_comparison(round_, annotator, "practice")
     make.make_vote(practice)
     assert progress_of(annotator, round_.run) == Progress(
         today=2, total=2, streak=1, run_votes=5, run_wanted=20

@@ -137,15 +137,7 @@ def test_results_take_as_many_queries_for_many_votes_as_for_one() -> None:
 def test_results_leave_out_known_answers_and_the_votes_of_others() -> None:
     round_ = make.make_open_round()
     user = make.make_volunteer(round_.run)
-    gold = make.make_gold_pair(round_.run)
-    comparison = make.make_comparison(
-        gold.completion_a,
-        gold.completion_b,
-        round_=round_,
-        annotator=user.annotator,
-        purpose="gold",
-        gold=gold,
-    )
+    comparison = make.make_known_comparison(round_, user.annotator)
     make.make_vote(comparison)
     cast_votes(round_, make.make_annotator(), 2)
     close(round_)

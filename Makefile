@@ -35,8 +35,11 @@ test: setup lint ## unit, real PostgreSQL, real browser, real tiny models
 	@$(BIN)/python tests/get_chromium.py
 	@$(BIN)/python -m pytest -m "not slow and not gpu"
 
-test-slow: setup ## the long ones: kill loops, large imports
+test-slow: setup ## the long ones: kill loops, large imports, real vLLM, Slurm and DeepSpeed
 	@$(BIN)/python tests/get_chromium.py
+	@$(BIN)/python tests/get_vllm.py
+	@$(BIN)/python tests/get_slurm.py
+	@$(BIN)/python tests/get_deepspeed.py
 	@$(BIN)/python -m pytest -m slow
 
 lint: setup ## ruff and mypy

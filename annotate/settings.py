@@ -230,3 +230,16 @@ ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "1" if H
 
 # How long a comparison stays with the volunteer it was drawn for before another may get it.
 LEASE_S = int(os.environ.get("LEASE_S", "1800"))
+
+# A Python for an engine whose libraries are not among the worker's own, by engine: vLLM pins its
+# own torch, and may have a virtual environment to itself. An engine that is not named runs in the
+# worker's Python.
+ENGINE_PYTHON = {
+    engine: python
+    for engine in ("vllm", "openai", "transformers")
+    if (python := os.environ.get(f"KURABE_PYTHON_{engine.upper()}"))
+}
+
+# More words in Latin letters that are no leakage in any language, between spaces; a file of them
+# can be named by LOAN_TOKENS_FILE. After a change: manage.py measure --again.
+LOAN_TOKENS = frozenset(env_str("LOAN_TOKENS").split())

@@ -130,7 +130,17 @@ WANTED = [
     Picture(name="quality", path=f"/runs/{SLUG}/quality/", user="rina", height=1250),
     Picture(name="home", path="/", user="rina"),
     Picture(name="run", path=f"/runs/{SLUG}/", user="rina", height=1250),
-    Picture(name="ranking", path=f"/runs/{SLUG}/rankings/1/", user="rina"),
+    Picture(name="ranking", path=f"/runs/{SLUG}/rankings/1/", user="rina", height=1000),
+    Picture(
+        name="win-rates", path=f"/runs/{SLUG}/rankings/1/head-to-head/", user="rina", height=1000
+    ),
+    Picture(
+        name="growth",
+        path=f"/runs/{SLUG}/rankings/1/growth/",
+        user="rina",
+        is_dark=True,
+        height=1000,
+    ),
     Picture(name="training", path="/training/1/", user="rina", height=1000),
 ]
 

@@ -13,6 +13,8 @@ from annotate.models import (
     Consent,
     ConsentText,
     GoldPair,
+    Judge,
+    JudgeTemplate,
     Participation,
     Prompt,
     PromptSet,
@@ -128,6 +130,20 @@ def make_open_round(
         for prompt, sample in itertools.product(prompts, range(n_samples)):
             make_completion(candidate, prompt, sample=sample)
     return round_
+
+
+def make_judge(slug: str = "", *, use: str = "pair") -> Judge:
+    """Make an LLM judge that compares pairs, or gives scores."""
+    slug = slug or f"judge-{next(_count)}"
+    template, _is_new = JudgeTemplate.objects.get_or_create(name=use, use=use, texts={})
+    return Judge.objects.create(
+        slug=slug,
+        annotator=make_annotator(kind="judge", name=slug),
+        template=template,
+        model="m",
+        engine="openai",
+        prompt_format="chat_template",
+    )
 
 
 def make_comparison(

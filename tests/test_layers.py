@@ -15,7 +15,8 @@ HEAVY = {"torch", "transformers", "vllm", "trl", "peft", "accelerate", "datasets
 PURE = ("annotate.ranking", "annotate.generation", "annotate.formats")
 MAY_IMPORT = {
     "annotate.ranking": {"annotate.ranking"},
-    "annotate.generation": {"annotate.generation"},
+    # One tokenizer loader for both: a model is trained on the ids that it was sampled with.
+    "annotate.generation": {"annotate.generation", "training.tokenizing"},
     "annotate.formats": {"annotate.formats"},
     "annotate.rendering": {"annotate.rendering"},
     "annotate.demo": {"annotate.demo", "annotate.generation", "annotate.formats"},
@@ -23,30 +24,32 @@ MAY_IMPORT = {
     "annotate.postgres": {"annotate.postgres"},
     "annotate.services": {
         "annotate.services", "annotate.models", *PURE, "annotate.demo",
-        "training.config", "training.data",
+        "training.config", "training.data", "training.run_files", "training.presets",
     },
     "annotate.tasks": {"annotate.services", "annotate.models"},
     "annotate.views": {
         "annotate.views", "annotate.services", "annotate.models", "annotate.forms",
-        "annotate.forms_account", "annotate.forms_admin", "annotate.forms_arrival",
-        "annotate.permissions", "annotate.rendering",
+        "annotate.permissions", "annotate.rendering", "annotate.templatetags",
     },
-    "annotate.forms": {"annotate.services", "annotate.models"},
-    "annotate.forms_account": {"annotate.services"},
-    "annotate.forms_admin": {"annotate.services", "annotate.models"},
-    "annotate.forms_arrival": set(),
+    # The names of prompt formats, presets and sampling parameters are those of `generation`.
+    "annotate.forms": {
+        "annotate.forms", "annotate.services", "annotate.models", "annotate.generation",
+    },
     "annotate.permissions": {"annotate.models"},
     "annotate.middleware": {"annotate.models"},
     "annotate.templatetags": {
         "annotate.models", "annotate.permissions", "annotate.rendering", "annotate.services",
     },
     "annotate.admin": {
-        "annotate.admin", "annotate.models", "annotate.permissions", "annotate.forms_account",
+        "annotate.admin", "annotate.models", "annotate.permissions", "annotate.forms",
     },
-    "annotate.urls": {"annotate.views"},
+    "annotate.api": {
+        "annotate.api", "annotate.services", "annotate.models", "annotate.permissions",
+    },
+    "annotate.urls": {"annotate.api", "annotate.views"},
     "annotate.management": {
         "annotate.management", "annotate.services", "annotate.models", *PURE, "annotate.demo",
-        "annotate.postgres",
+        "annotate.postgres", "training.tokenizing",
     },
     # 0006 looks through older texts as every newer one is: by the words that are known now.
     "annotate.migrations": {"annotate.models", "annotate.migrations", "annotate.generation"},

@@ -1,56 +1,91 @@
-"""What a training run needs to know, read from JSON and checked before any torch is loaded."""
+"""What a training run needs to know, checked before any torch is loaded."""
 
-import dataclasses
-import json
 import math
-import types
-import typing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-# TRL's losses but exo_pair, which needs label smoothing and so a field that no run has.
+from training.fields import (
+    ConfigError,
+    one_of,
+    require,
+    require_not_negative,
+    require_one_of,
+    require_positive,
+    require_positive_or_none,
+    require_share,
+)
+
+__all__ = ["ConfigError", "DpoRun", "TinyRun"]
+
+# TRL's losses, by its names.
 LOSS_TYPES = frozenset(
     [
         *("sigmoid", "sigmoid_norm", "hinge", "ipo", "nca_pair", "robust", "bco_pair", "sft"),
+        "exo_pair",
         *("sppo_hard", "aot", "aot_unpaired", "apo_zero", "apo_down", "discopop"),
     ]
 )
+# Those that read `label_smoothing`; to the others it says nothing.
+SMOOTHED = frozenset({"robust", "exo_pair", "aot", "aot_unpaired"})
 SCHEDULERS = frozenset({"linear", "cosine", "constant", "constant_with_warmup"})
 DTYPES = frozenset({"auto", "float32", "bfloat16"})
-
-
-class BadInput(ValueError):
-    """Something that the user wrote is wrong; the message says what, where and what is right."""
-
-
-class ConfigError(BadInput):
-    """A run's config is not valid."""
-
-
-def _require(holds: bool, field: str, value: object, right: str) -> None:
-    if not holds:
-        raise ConfigError(f"field {field!r}: {value!r} is not valid; expected {right}")
-
-
-def _require_positive(run: Any, *fields: str) -> None:
-    for field in fields:
-        value = getattr(run, field)
-        _require(math.isfinite(value) and value > 0, field, value, "a number above 0")
+OPTIMIZERS = frozenset({"adamw_torch", "adamw_torch_fused", "adamw_8bit", "adafactor"})
+LAYOUTS = frozenset({"auto", "packed", "padded"})
+CHECKPOINTING = frozenset({"auto", "on", "off"})
+SHARDINGS = frozenset({"ddp", "fsdp", "deepspeed"})
+# Columns of a pair that can weigh its loss.
+WEIGHTS = frozenset({"margin", "agreement", "weight"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class DpoRun:
-    """One DPO training by TRL (Rafailov 2023).
+    """One DPO training on TRL's trainer (Rafailov 2023).
 
-    `model` is a folder or hub id, `pairs` a JSONL file in TRL's conversational preference form.
-    `output_dir` receives the trained model; `metrics` JSONL rows while the run goes on.
-    `epochs` and `learning_rate` are above 0, `beta` is above 0 (small: far from the reference).
-    One optimizer step sees `batch_size * gradient_accumulation` pairs. `max_length` in tokens
-    bounds prompt and reply together. `dtype` "auto" is float32 on CPU, and on CUDA float32
-    weights with bfloat16 arithmetic; "bfloat16" keeps the weights in bfloat16 too.
-    `resume` goes on from the last checkpoint under `output_dir`, or begins where there is none.
-    `checkpoint_every` is in steps; None keeps a checkpoint only when the run is told to stop.
+    What goes in and out:
+        model, revision: a folder or hub id; `slow_tokenizer` reads its tokenizer by sentencepiece.
+        pairs: a JSONL file of preference pairs (`training.data.Pair`).
+        eval_pairs: the same to evaluate on; or `eval_share` of the prompts of `pairs`, at most .5.
+        output_dir: receives the trained model, its tokenizer, a card and a record.
+        metrics: JSONL rows while the run goes on.
+        control: a file that is looked for after each step. The word `stop` in it ends the run with
+            a checkpoint, `keep` ends it with the weights as they are.
+        lineage: a JSON file of what the card is to say of where the pairs came from.
+        reference_cache: a folder that keeps reference log-probabilities by a hash of all that they
+            depend on; None computes them anew.
+
+    How it learns:
+        epochs, learning_rate, beta: above 0; a small beta goes far from the reference.
+        batch_size, gradient_accumulation: one optimizer step sees their product, in pairs, on each
+            process.
+        max_length: tokens of prompt and reply together; longer ones are cut at the end.
+        loss_type, loss_weights: TRL's losses by name, and what each weighs.
+        label_smoothing: the share of pairs whose label is taken to be wrong, 0 to below .5; None is
+            0, and for `robust` alone the share that the votes behind the pairs imply.
+        weight_by: a number of each pair, above 0 or 0, that weighs its loss; weights are scaled to
+            a mean of 1.
+        optimizer, weight_decay, max_grad_norm, warmup_ratio, scheduler: as transformers names them.
+        neftune_alpha: noise on the embeddings (Jain 2023); None is none.
+        lora_rank: None trains every weight, a number the adapters of LoRA (Hu 2021) on every linear
+            layer but the head, scaled by `lora_alpha` / `lora_rank`; the adapter is kept beside the
+            model. `merge_adapter` writes whole weights, which every engine reads.
+        lisa_layers: None trains all layers at once, a number that many, drawn anew every
+            `lisa_every` steps (Pan 2024); `lisa_embeddings` trains embeddings and head beside them.
+        router_loss: the weight of a mixture of experts' load-balancing loss; None is the model's.
+
+    How it runs:
+        dtype: "auto" is float32 on CPU, and on CUDA float32 weights with bfloat16 arithmetic;
+            "bfloat16" keeps the weights in bfloat16 too.
+        layout: `packed` reads each prompt once for both replies and many pairs in one row; `padded`
+            is TRL's own; `auto` packs where that is known to be exact.
+        checkpointing: whether activations are computed twice to save memory; `auto` measures.
+        processes: how many to expect under torchrun; a launcher that starts fewer is an error.
+        sharding: how several processes share the model: `ddp` not at all, `fsdp` by FSDP2, or
+            `deepspeed` as `deepspeed_config`, a JSON file of DeepSpeed's, says.
+        log_every, checkpoint_every, evaluate_every: steps; None keeps a checkpoint only when the
+            run is told to stop, and evaluates at the end.
+        tensorboard: a folder for TensorBoard's logs; None writes none. W&B is used where its key is
+            set (`WANDB_API_KEY`).
+        resume: go on from the last checkpoint under `output_dir`, or begin where there is none.
     """
 
     method: ClassVar[str] = "dpo"
@@ -60,7 +95,13 @@ class DpoRun:
     output_dir: str
     metrics: str
     revision: str | None = None
+    slow_tokenizer: bool = False
     eval_pairs: str | None = None
+    eval_share: float = 0.0
+    control: str | None = None
+    lineage: str | None = None
+    reference_cache: str | None = None
+
     epochs: float = 1.0
     beta: float = 0.1
     learning_rate: float = 1e-6
@@ -70,47 +111,129 @@ class DpoRun:
     seed: int = 0
     loss_type: tuple[str, ...] = ("sigmoid",)
     loss_weights: tuple[float, ...] | None = None
+    label_smoothing: float | None = None
+    weight_by: str | None = None
+    optimizer: str = "adamw_torch"
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
     warmup_ratio: float = 0.1
     scheduler: str = "linear"
+    neftune_alpha: float | None = None
+    lora_rank: int | None = None
+    lora_alpha: float = 32.0
+    lora_dropout: float = 0.0
+    merge_adapter: bool = True
+    lisa_layers: int | None = None
+    lisa_every: int = 13
+    lisa_embeddings: bool = True
+    router_loss: float | None = None
+
     dtype: str = "auto"
-    precompute_ref: bool = False
+    layout: str = "auto"
+    checkpointing: str = "auto"
+    processes: int = 1
+    sharding: str = "ddp"
+    deepspeed_config: str | None = None
     log_every: int = 1
     checkpoint_every: int | None = None
+    evaluate_every: int | None = None
+    tensorboard: str | None = None
     resume: bool = False
 
     def __post_init__(self) -> None:
         for field in ("model", "pairs", "output_dir", "metrics"):
-            _require(bool(getattr(self, field)), field, getattr(self, field), "a path")
-        _require_positive(
-            self, "epochs", "beta", "learning_rate", "batch_size", "gradient_accumulation"
+            require(bool(getattr(self, field)), field, getattr(self, field), "a path")
+        require_positive(
+            self, "epochs", "beta", "learning_rate", "batch_size", "gradient_accumulation",
+            "max_grad_norm", "log_every", "processes", "lora_alpha", "lisa_every",
+        )  # fmt: skip
+        require_positive_or_none(
+            self, "checkpoint_every", "evaluate_every", "lora_rank", "lisa_layers", "neftune_alpha"
         )
-        _require_positive(self, "log_every")
-        _require(self.max_length > 1, "max_length", self.max_length, "2 tokens or more")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
-        _require(0 <= self.warmup_ratio < 1, "warmup_ratio", self.warmup_ratio, "0 <= ratio < 1")
-        _require(self.scheduler in SCHEDULERS, "scheduler", self.scheduler, _one_of(SCHEDULERS))
-        _require(self.dtype in DTYPES, "dtype", self.dtype, _one_of(DTYPES))
-        if self.checkpoint_every is not None:
-            _require_positive(self, "checkpoint_every")
+        require(self.max_length > 1, "max_length", self.max_length, "2 tokens or more")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+        require_share(self, "warmup_ratio", below=1)
+        require_share(self, "lora_dropout", below=1)
+        require_share(self, "eval_share", below=0.5, is_allowed=True)
+        if self.label_smoothing is not None:
+            require_share(self, "label_smoothing", below=0.5)
+        require_not_negative(self, "weight_decay")
+        if self.router_loss is not None:
+            require_not_negative(self, "router_loss")
+        require_one_of(self, "scheduler", SCHEDULERS)
+        require_one_of(self, "dtype", DTYPES)
+        require_one_of(self, "optimizer", OPTIMIZERS)
+        require_one_of(self, "layout", LAYOUTS)
+        require_one_of(self, "checkpointing", CHECKPOINTING)
+        require_one_of(self, "sharding", SHARDINGS)
+        if self.weight_by is not None:
+            require_one_of(self, "weight_by", WEIGHTS)
         self._check_losses()
+        self._check_together()
 
     def _check_losses(self) -> None:
-        _require(bool(self.loss_type), "loss_type", self.loss_type, "one loss or more")
+        require(bool(self.loss_type), "loss_type", self.loss_type, "one loss or more")
         for name in self.loss_type:
-            _require(name in LOSS_TYPES, "loss_type", name, _one_of(LOSS_TYPES))
+            require(name in LOSS_TYPES, "loss_type", name, one_of(LOSS_TYPES))
         if self.loss_weights is None:
             return
-        _require(
+        require(
             len(self.loss_weights) == len(self.loss_type),
             "loss_weights",
             self.loss_weights,
             f"one weight for each of {list(self.loss_type)}",
         )
-        _require(
+        require(
             all(math.isfinite(weight) for weight in self.loss_weights) and any(self.loss_weights),
             "loss_weights",
             self.loss_weights,
             "finite weights, not all 0",
+        )
+
+    def _check_together(self) -> None:
+        """Refuse settings that are right alone and wrong together."""
+        require(
+            not self.label_smoothing or bool(SMOOTHED & set(self.loss_type)),
+            "label_smoothing",
+            self.label_smoothing,
+            f"none but with a loss that reads it ({', '.join(sorted(SMOOTHED))})",
+        )
+        require(
+            "exo_pair" not in self.loss_type or bool(self.label_smoothing),
+            "label_smoothing",
+            self.label_smoothing,
+            "a share above 0 with the loss exo_pair",
+        )
+        sorting = {"aot", "aot_unpaired"} & set(self.loss_type)
+        require(
+            not (self.weight_by and sorting),
+            "weight_by",
+            self.weight_by,
+            "none with a loss that sorts pairs (aot, aot_unpaired)",
+        )
+        require(
+            not (self.lora_rank and self.lisa_layers),
+            "lisa_layers",
+            self.lisa_layers,
+            "none with lora_rank: LISA trains whole layers",
+        )
+        require(
+            not (self.eval_pairs and self.eval_share),
+            "eval_share",
+            self.eval_share,
+            "0 where eval_pairs names a file",
+        )
+        require(
+            (self.sharding == "deepspeed") == (self.deepspeed_config is not None),
+            "deepspeed_config",
+            self.deepspeed_config,
+            "a path with sharding 'deepspeed', and none without",
+        )
+        require(
+            not (self.lisa_layers and self.sharding != "ddp"),
+            "lisa_layers",
+            self.lisa_layers,
+            "none with sharding 'fsdp' or 'deepspeed', which keep layers elsewhere",
         )
 
 
@@ -141,102 +264,16 @@ class TinyRun:
 
     def __post_init__(self) -> None:
         for field in ("corpus", "output_dir", "metrics"):
-            _require(bool(getattr(self, field)), field, getattr(self, field), "a path")
-        _require_positive(self, "layers", "epochs", "batch_size", "learning_rate", "log_every")
+            require(bool(getattr(self, field)), field, getattr(self, field), "a path")
+        require_positive(self, "layers", "epochs", "batch_size", "learning_rate", "log_every")
         # 256 bytes and the special tokens are always there.
-        _require(
-            self.vocabulary_size >= 300, "vocabulary_size", self.vocabulary_size, "300 or more"
-        )
-        _require(
+        require(self.vocabulary_size >= 300, "vocabulary_size", self.vocabulary_size, "300 or more")
+        require(
             self.hidden_size > 0 and self.hidden_size % 32 == 0,
             "hidden_size",
             self.hidden_size,
             "a multiple of 32",
         )
-        _require(self.max_length > 1, "max_length", self.max_length, "2 tokens or more")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
-        _require(0 <= self.warmup_ratio < 1, "warmup_ratio", self.warmup_ratio, "0 <= ratio < 1")
-
-
-Run = DpoRun | TinyRun
-METHODS: dict[str, type[DpoRun] | type[TinyRun]] = {run.method: run for run in (DpoRun, TinyRun)}
-
-
-def read_run(path: str | Path) -> Run:
-    """Read and check the run that a JSON file describes.
-
-    Raises ConfigError, naming the file and the field, for anything that is not as it should be.
-    """
-    path = Path(path)
-    try:
-        return parse_run(_read_object(path))
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
-def write_run(run: Run, path: str | Path) -> None:
-    """Write a run as JSON, so that `read_run` gives an equal one."""
-    text = json.dumps(describe_run(run), indent=2, ensure_ascii=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
-
-
-def describe_run(run: Run) -> dict[str, Any]:
-    """Return the run as a JSON object, its method first."""
-    return {"method": run.method} | dataclasses.asdict(run)
-
-
-def parse_run(fields: dict[str, Any]) -> Run:
-    """Make a checked run of a JSON object; `method` says which kind."""
-    method = fields.get("method")
-    if method not in METHODS:
-        raise ConfigError(f"field 'method': {method!r} is not valid; expected {_one_of(METHODS)}")
-    kind = METHODS[method]
-    values = {name: value for name, value in fields.items() if name != "method"}
-    known = {field.name: field for field in dataclasses.fields(kind)}
-    for name in values:
-        if name not in known:
-            raise ConfigError(f"field {name!r} is unknown to {method!r}; it has {sorted(known)}")
-    for name, field in known.items():
-        if field.default is dataclasses.MISSING and name not in values:
-            raise ConfigError(f"field {name!r} is missing")
-    hints = typing.get_type_hints(kind)
-    return kind(**{name: _coerce(name, value, hints[name]) for name, value in values.items()})
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"is not UTF-8 text (byte {error.start})") from error
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"line {error.lineno}: is not JSON: {error.msg}") from error
-    if not isinstance(value, dict):
-        raise ConfigError(f"is a JSON {type(value).__name__}; expected an object")
-    return value
-
-
-def _coerce(name: str, value: object, hint: Any) -> Any:
-    """Turn a JSON value into the field's type, or say what type it should have."""
-    if isinstance(hint, types.UnionType):
-        if value is None:
-            return None
-        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
-    if typing.get_origin(hint) is tuple:
-        _require(isinstance(value, list | tuple), name, value, "a list")
-        element = typing.get_args(hint)[0]
-        return tuple(_coerce(name, part, element) for part in typing.cast(list[object], value))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    # bool is a subclass of int, and `true` is no number of pairs.
-    is_right = isinstance(value, hint) and not (hint is int and isinstance(value, bool))
-    _require(is_right, name, value, f"a JSON {_JSON_NAMES[hint]}")
-    return value
-
-
-_JSON_NAMES = {str: "string", int: "whole number", float: "number", bool: "true or false"}
-
-
-def _one_of(names: typing.Iterable[str]) -> str:
-    return "one of " + ", ".join(sorted(names))
+        require(self.max_length > 1, "max_length", self.max_length, "2 tokens or more")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
+        require(0 <= self.warmup_ratio < 1, "warmup_ratio", self.warmup_ratio, "0 <= ratio < 1")

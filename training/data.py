@@ -1,13 +1,16 @@
 """JSONL that a run reads: preference pairs and conversations, checked line by line."""
 
+import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.config import BadInput
+from training.config import WEIGHTS
+from training.fields import BadInput
 
 ROLES = ("system", "user", "assistant")
 
@@ -19,16 +22,46 @@ class DatasetError(BadInput):
 
 
 @dataclass(frozen=True)
+class Rendered:
+    """A pair as text: what the model read and wrote when the replies were made.
+
+    `prompt` goes up to where the model goes on, a BOS token among it where the format has one;
+    `chosen` and `rejected` go on from there. Tokens that have a name stand in the texts by it, and
+    nothing is added to them but the end of sequence where `appends_eos` says so, and a BOS where
+    `begins_with_bos` and the text has none.
+    """
+
+    prompt: str
+    chosen: str
+    rejected: str
+    begins_with_bos: bool
+    appends_eos: bool
+
+
+@dataclass(frozen=True)
 class Pair:
-    """One preference: the conversation so far, the reply preferred and the reply not."""
+    """One preference: the conversation so far, the reply preferred and the reply not.
+
+    `rendered` is how they are fed; None leaves that to the tokenizer's own chat template.
+    `votes` are the decisive ones, for chosen and for rejected, (0, 0) where nobody counted them;
+    `weights` those of the columns margin, agreement and weight that the row has.
+    """
 
     prompt: list[Message]
     chosen: list[Message]
     rejected: list[Message]
+    rendered: Rendered | None = None
+    votes: tuple[int, int] = (0, 0)
+    weights: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
-    """Read TRL's conversational preference JSONL; columns beside the three are left alone.
+    """Read TRL's conversational preference JSONL, one object a line.
+
+    Beside `prompt`, `chosen` and `rejected`, which are lists of messages, a row may have `rendered`
+    (an object with the fields of `Rendered`), `votes_chosen` and `votes_rejected`, and `margin`,
+    `agreement` and `weight`, each 0 or more. Other columns are left alone, but a row whose
+    `is_held_out` is true is refused.
 
     Raises DatasetError for a line that is not a pair, and for a file without any.
     """
@@ -83,10 +116,55 @@ def _parse_pair(row: dict[str, Any], where: str) -> Pair:
     prompt = _parse_messages(row, "prompt", where)
     if prompt[-1]["role"] != "user":
         raise DatasetError(f"{where}, field 'prompt': the last role must be 'user'")
-    pair = Pair(prompt, _parse_reply(row, "chosen", where), _parse_reply(row, "rejected", where))
+    if row.get("is_held_out"):
+        raise DatasetError(f"{where}, field 'is_held_out': a held-out prompt is never trained on")
+    pair = Pair(
+        prompt,
+        _parse_reply(row, "chosen", where),
+        _parse_reply(row, "rejected", where),
+        rendered=_parse_rendered(row, where),
+        votes=_parse_votes(row, where),
+        weights=_parse_weights(row, where),
+    )
     if pair.chosen == pair.rejected:
         raise DatasetError(f"{where}, field 'rejected': is the same as 'chosen'")
     return pair
+
+
+def _parse_rendered(row: dict[str, Any], where: str) -> Rendered | None:
+    value = row.get("rendered")
+    if value is None:
+        return None
+    where = f"{where}, field 'rendered'"
+    kinds = {field.name: field.type for field in dataclasses.fields(Rendered)}
+    if not isinstance(value, dict) or set(value) != set(kinds):
+        raise DatasetError(f"{where}: expected an object with just {', '.join(kinds)}")
+    for name, kind in kinds.items():
+        if not isinstance(value[name], bool if kind is bool else str):
+            right = "true or false" if kind is bool else "a string"
+            raise DatasetError(f"{where}: {name} is {value[name]!r}; expected {right}")
+    return Rendered(**value)
+
+
+def _parse_votes(row: dict[str, Any], where: str) -> tuple[int, int]:
+    counts = []
+    for field in ("votes_chosen", "votes_rejected"):
+        value = row.get(field, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise DatasetError(f"{where}, field {field!r}: {value!r} is not a number of votes")
+        counts.append(value)
+    return counts[0], counts[1]
+
+
+def _parse_weights(row: dict[str, Any], where: str) -> dict[str, float]:
+    weights = {}
+    for field in sorted(WEIGHTS & set(row)):
+        value = row[field]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not (math.isfinite(value) and value >= 0):
+            raise DatasetError(f"{where}, field {field!r}: {value!r} is not a number of 0 or more")
+        weights[field] = float(value)
+    return weights
 
 
 def _parse_reply(row: dict[str, Any], field: str, where: str) -> list[Message]:

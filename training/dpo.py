@@ -1,210 +1,246 @@
-"""One DPO training by TRL: load, trainer, train, save."""
+"""One DPO training on TRL's trainer: load, forecast, reference, train, save."""
 
 import dataclasses
-import json
-import math
-import shutil
 import time
-from importlib.metadata import version
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import Any
 
-import torch
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
-from transformers.trainer_utils import get_last_checkpoint
-from trl import DPOConfig, DPOTrainer
+from transformers import PrinterCallback, TrainerCallback
 
-from training.config import ConfigError, DpoRun, describe_run
-from training.data import DatasetError, Pair, hash_file, read_pairs
+from training.adapters import make_lora_config
+from training.arguments import checkpoints_of, make_arguments
+from training.card import Lineage, read_lineage
+from training.checkpoints import (
+    CheckpointCallback,
+    count_steps,
+    find_last_checkpoint,
+    remove_checkpoints,
+)
+from training.config import DpoRun
+from training.data import DatasetError, Pair, read_pairs
+from training.distributed import ShardingCallback, check_sharding, leave_group
+from training.encoding import Encoded, encode_pairs
+from training.flips import estimate_flip_rate
+from training.forecast import Forecast, make_forecast, refuse_one_sided
+from training.layout.trainer import PairTrainer, make_collator
+from training.lisa import LisaCallback
+from training.loading import Loaded, load, router_loss
 from training.metrics import MetricsCallback, MetricsFile
-from training.stopping import StopCallback, StopRequest
-
-RECORD_NAME = "training.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class PairLengths:
-    """What `max_length` does to a set of pairs: how many stay, and how many tokens they have."""
-
-    kept: int
-    dropped: int
-    tokens: int
+from training.noise import EmbeddingNoise
+from training.ranks import first_or_nowhere
+from training.reference import add_reference
+from training.reporting import make_reporters
+from training.saving import save
+from training.splitting import split_by_prompt
+from training.stopping import StopAskedFor, StopCallback, StopRequest
 
 
 def train_dpo(run: DpoRun) -> bool:
-    """Train, and save the model, its tokenizer and a record; return whether it came to its end.
+    """Train, and save the model, its tokenizer, a card and a record; return whether it did.
 
-    A run that is told to stop keeps a checkpoint under `output_dir/checkpoints` and no model.
-    Raises ConfigError and DatasetError before anything is trained.
+    A run that is told to stop keeps a checkpoint under `output_dir/checkpoints` and no model; one
+    that is told to keep what it has saves the model as it is. Raises ConfigError and DatasetError
+    before anything is trained.
     """
-    with StopRequest() as request:
-        return _train(run, request)
+    lineage = read_lineage(run.lineage)
+    with StopRequest(run.control) as request:
+        prepared = prepare(run)
+        check_sharding(run, prepared.trainer.accelerator)
+        is_finished = _train(run, prepared, request, lineage)
+    leave_group()
+    return is_finished
 
 
-def _train(run: DpoRun, request: StopRequest) -> bool:
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to be trained, and what it will take."""
+
+    trainer: PairTrainer
+    forecast: Forecast
+
+
+def prepare(run: DpoRun, *, scratch: str | None = None) -> Prepared:
+    """Load, encode and measure; raises ConfigError and DatasetError for what cannot be trained.
+
+    Checkpoints go to `scratch` where it is given, else to a folder of the run's output.
+    """
+    pairs, eval_pairs = read_run_pairs(run)
+    label_smoothing = choose_label_smoothing(run, pairs)
+    loaded = load(run)
+    encoded = _encode(run, pairs, loaded, path=run.pairs)
+    eval_encoded = None
+    if eval_pairs:
+        eval_encoded = _encode(run, eval_pairs, loaded, path=run.eval_pairs or run.pairs)
+    folder = scratch or str(checkpoints_of(run))
+    trainer = _make_trainer(run, loaded, encoded, eval_encoded, label_smoothing, folder)
+    forecast = make_forecast(
+        run=run,
+        trainer=trainer,
+        tokenizer=loaded.tokenizer,
+        encoded=encoded,
+        eval_encoded=eval_encoded,
+        layout_reason=loaded.layout_reason,
+        label_smoothing=label_smoothing,
+    )
+    trainer.use_checkpointing(forecast.checkpointing)
+    return Prepared(trainer, forecast)
+
+
+def read_run_pairs(run: DpoRun) -> tuple[list[Pair], list[Pair]]:
+    """Read the pairs to learn from and those to evaluate on; raises DatasetError."""
     pairs = read_pairs(run.pairs)
-    eval_pairs = read_pairs(run.eval_pairs) if run.eval_pairs else []
-    model, tokenizer = _load_model(run)
-    lengths = measure_pairs(pairs, tokenizer, max_length=run.max_length, path=run.pairs)
-    eval_lengths = PairLengths(kept=0, dropped=0, tokens=0)
     if run.eval_pairs:
-        eval_lengths = measure_pairs(
-            eval_pairs, tokenizer, max_length=run.max_length, path=run.eval_pairs
+        eval_pairs = read_pairs(run.eval_pairs)
+    else:
+        pairs, eval_pairs = split_by_prompt(
+            pairs, share=run.eval_share, seed=run.seed, path=run.pairs
         )
-    checkpoint = _find_last_checkpoint(run) if run.resume else None
-    metrics = MetricsFile(run.metrics, resume=checkpoint is not None)
-    callback = MetricsCallback(metrics, _announce(run, lengths, eval_lengths))
-    trainer = DPOTrainer(
-        model=model,
-        args=_make_arguments(run),
-        train_dataset=_make_dataset(pairs),
-        eval_dataset=_make_dataset(eval_pairs) if eval_pairs else None,
-        processing_class=tokenizer,
-        callbacks=[callback, StopCallback(request)],
+    refuse_one_sided(pairs, path=run.pairs)
+    return pairs, eval_pairs
+
+
+def choose_label_smoothing(run: DpoRun, pairs: list[Pair]) -> float | None:
+    """Return the share of pairs whose label is taken to be wrong, None where no loss asks for it.
+
+    Raises DatasetError where the robust loss leaves it to votes that do not tell.
+    """
+    if run.label_smoothing is None and "robust" in run.loss_type:
+        try:
+            return estimate_flip_rate([pair.votes for pair in pairs])
+        except DatasetError as error:
+            raise DatasetError(f"{run.pairs}: {error}") from error
+    return run.label_smoothing
+
+
+def _encode(run: DpoRun, pairs: list[Pair], loaded: Loaded, *, path: str) -> Encoded:
+    return encode_pairs(
+        pairs, loaded.tokenizer, max_length=run.max_length, path=path, weight_by=run.weight_by
+    )
+
+
+def _make_trainer(
+    run: DpoRun,
+    loaded: Loaded,
+    encoded: Encoded,
+    eval_encoded: Encoded | None,
+    label_smoothing: float | None,
+    folder: str,
+) -> PairTrainer:
+    arguments = make_arguments(
+        run,
+        folder=folder,
+        label_smoothing=label_smoothing,
+        router_loss=router_loss(run, loaded.model.config.get_text_config()),
+    )
+    trainer = PairTrainer(
+        model=loaded.model,
+        args=arguments,
+        data_collator=make_collator(
+            is_packed=loaded.is_packed,
+            pad=loaded.tokenizer.pad_token_id,
+            attention=loaded.attention,
+            max_length=run.max_length,
+        ),
+        train_dataset=make_dataset(encoded),
+        eval_dataset=make_dataset(eval_encoded) if eval_encoded else None,
+        processing_class=loaded.tokenizer,
+        peft_config=make_lora_config(run, loaded.model) if run.lora_rank else None,
+        is_packed=loaded.is_packed,
     )
     # Rows go to the metrics file; standard output is for people.
     trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def make_dataset(encoded: Encoded) -> Dataset:
+    """Make the trainer's dataset of encoded pairs."""
+    return Dataset.from_list([dataclasses.asdict(pair) for pair in encoded.pairs])
+
+
+def _train(run: DpoRun, prepared: Prepared, request: StopRequest, lineage: Lineage) -> bool:
+    trainer, forecast = prepared.trainer, prepared.forecast
+    checkpoint = find_last_checkpoint(checkpoints_of(run)) if run.resume else None
+    if trainer.accelerator.is_main_process:
+        remove_checkpoints(checkpoints_of(run), but=checkpoint)
+    metrics = MetricsFile(first_or_nowhere(run.metrics), resume=checkpoint is not None)
+    metrics.write(_announce(run, forecast, checkpoint))
+    rows = MetricsCallback(metrics)
+    for callback in (rows, *_make_callbacks(run, request)):
+        trainer.add_callback(callback)
     began = time.monotonic()
-    trainer.train(resume_from_checkpoint=checkpoint)
-    step, total_steps = trainer.state.global_step, trainer.state.max_steps
+    with ExitStack() as context:
+        context.enter_context(suppress(StopAskedFor))
+        _read_reference(run, trainer, request)
+        if run.neftune_alpha is not None:
+            trainer.noise = context.enter_context(EmbeddingNoise(trainer.model, run.neftune_alpha))
+        trainer.train(resume_from_checkpoint=checkpoint)
     ended = {
-        "step": step,
-        "total_steps": total_steps,
+        "step": trainer.state.global_step,
+        "total_steps": forecast.steps,
         "seconds": round(time.monotonic() - began, 3),
     }
-    is_finished: bool = step >= total_steps
+    has_kept = request.outcome == "keep" and ended["step"] > 0
+    is_finished: bool = has_kept or ended["step"] >= ended["total_steps"]
     if is_finished:
-        if eval_pairs:
+        if trainer.eval_dataset is not None:
             trainer.evaluate()
-        ended |= callback.last_row
-        _save(run, trainer, lengths, ended)
+        ended |= rows.last_row
+        save(run, trainer, forecast, ended, lineage)
     else:
-        ended |= {"stopped": request.signal_name, "checkpoint": _find_last_checkpoint(run)}
+        ended |= {
+            "stopped": request.signal_name or request.outcome,
+            "checkpoint": find_last_checkpoint(checkpoints_of(run)),
+        }
     metrics.write({"finished": is_finished} | ended)
     metrics.close()
     return is_finished
 
 
-def measure_pairs(pairs: list[Pair], tokenizer: Any, *, max_length: int, path: str) -> PairLengths:
-    """Count the pairs whose prompt leaves room for a reply; TRL drops the others in silence.
+def _announce(run: DpoRun, forecast: Forecast, checkpoint: str | None) -> dict[str, Any]:
+    """Say what is trained on and from which step, before the first of it takes its time."""
+    step = count_steps(checkpoint) if checkpoint else 0
+    started = {"started": True, "step": step, "total_steps": forecast.steps, "method": run.method}
+    return started | dataclasses.asdict(forecast)
 
-    Tokens are those that are trained on: both replies with the prompt before each, cut at
-    `max_length`. Raises DatasetError where no pair is left.
+
+def _make_callbacks(run: DpoRun, request: StopRequest) -> list[TrainerCallback]:
+    """Make what looks on while the run goes on; checkpoints are marked before others read them."""
+    callbacks: list[TrainerCallback] = [
+        StopCallback(request), CheckpointCallback(), ShardingCallback(run), *make_reporters(run)
+    ]  # fmt: skip
+    if run.lisa_layers is not None:
+        lisa = LisaCallback(
+            layers=run.lisa_layers,
+            every=run.lisa_every,
+            embeddings=run.lisa_embeddings,
+            seed=run.seed,
+        )
+        callbacks.append(lisa)
+    return callbacks
+
+
+def _read_reference(run: DpoRun, trainer: PairTrainer, request: StopRequest) -> None:
+    """Give the datasets what the reference thinks of them, and let it go.
+
+    Raises StopAskedFor where the run is told to end meanwhile.
     """
-    kept = tokens = shortest = 0
-    for pair in pairs:
-        prompt, *replies = (
-            tokenizer.apply_chat_template(messages, add_generation_prompt=opens, return_dict=False)
-            for messages, opens in (
-                (pair.prompt, True),
-                (pair.prompt + pair.chosen, False),
-                (pair.prompt + pair.rejected, False),
-            )
+
+    def look() -> None:
+        if request.check() is not None:
+            raise StopAskedFor
+
+    scored: dict[str, Any] = {
+        name: add_reference(
+            trainer,
+            dataset,
+            cache=run.reference_cache,
+            batch_size=run.batch_size,
+            on_batch=look,
         )
-        shortest = min(shortest or len(prompt), len(prompt))
-        if len(prompt) < max_length:
-            kept += 1
-            tokens += sum(min(len(reply), max_length) for reply in replies)
-    if not kept:
-        raise DatasetError(
-            f"{path}: each prompt fills max_length {max_length}, so no pair is left to train on; "
-            f"the shortest has {shortest} tokens: expected a larger max_length"
-        )
-    return PairLengths(kept=kept, dropped=len(pairs) - kept, tokens=tokens)
-
-
-def _load_model(run: DpoRun) -> tuple[Any, Any]:
-    if run.dtype == "bfloat16" and not torch.cuda.is_available():
-        raise ConfigError("field 'dtype': 'bfloat16' needs a CUDA device; expected 'auto' here")
-    dtype = torch.bfloat16 if run.dtype == "bfloat16" else torch.float32
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(run.model, revision=run.revision)
-        model = AutoModelForCausalLM.from_pretrained(run.model, revision=run.revision, dtype=dtype)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise ConfigError(f"field 'model': {run.model!r} cannot be loaded: {reason}") from error
-    if tokenizer.chat_template is None:
-        raise ConfigError(f"field 'model': the tokenizer of {run.model!r} has no chat template")
-    return model, tokenizer
-
-
-def _make_dataset(pairs: list[Pair]) -> Dataset:
-    return Dataset.from_list([dataclasses.asdict(pair) for pair in pairs])
-
-
-def _announce(
-    run: DpoRun, lengths: PairLengths, eval_lengths: PairLengths | None
-) -> dict[str, Any]:
-    return {
-        "method": run.method,
-        "pairs": lengths.kept,
-        "dropped_pairs": lengths.dropped,
-        "tokens": lengths.tokens,
-        "eval_pairs": eval_lengths.kept if eval_lengths else 0,
+        for name in ("train_dataset", "eval_dataset")
+        if (dataset := getattr(trainer, name)) is not None
     }
-
-
-def _make_arguments(run: DpoRun) -> DPOConfig:
-    """Spell the run in TRL's words, with the settings that TRL would choose ill on a CPU."""
-    has_cuda = torch.cuda.is_available()
-    return DPOConfig(
-        output_dir=str(_checkpoints(run)),
-        num_train_epochs=run.epochs,
-        beta=run.beta,
-        learning_rate=run.learning_rate,
-        per_device_train_batch_size=run.batch_size,
-        per_device_eval_batch_size=run.batch_size,
-        gradient_accumulation_steps=run.gradient_accumulation,
-        max_length=run.max_length,
-        seed=run.seed,
-        loss_type=list(run.loss_type),
-        loss_weights=None if run.loss_weights is None else list(run.loss_weights),
-        # Below 1, TRL reads the number of steps as a share of them.
-        warmup_steps=run.warmup_ratio,
-        lr_scheduler_type=run.scheduler,
-        precompute_ref_log_probs=run.precompute_ref,
-        # The reference is loaded by TRL, from the same revision.
-        model_init_kwargs=None if run.revision is None else {"revision": run.revision},
-        use_cpu=not has_cuda,
-        bf16=has_cuda and run.dtype != "float32",
-        gradient_checkpointing=has_cuda,
-        dataloader_pin_memory=has_cuda,
-        logging_steps=run.log_every,
-        eval_strategy="no",
-        save_strategy="no" if run.checkpoint_every is None else "steps",
-        save_steps=run.checkpoint_every or 500,
-        save_total_limit=1,
-        report_to="none",
-        disable_tqdm=True,
-    )
-
-
-def _checkpoints(run: DpoRun) -> Path:
-    return Path(run.output_dir) / "checkpoints"
-
-
-def _find_last_checkpoint(run: DpoRun) -> str | None:
-    folder = _checkpoints(run)
-    return get_last_checkpoint(str(folder)) if folder.is_dir() else None
-
-
-def _save(run: DpoRun, trainer: DPOTrainer, lengths: PairLengths, final: dict[str, Any]) -> None:
-    """Save weights, tokenizer, generation config and a record of how they came to be."""
-    trainer.save_model(run.output_dir)
-    trainer.model.generation_config.save_pretrained(run.output_dir)
-    record = {
-        "run": describe_run(run),
-        "versions": {name: version(name) for name in ("torch", "transformers", "trl", "datasets")},
-        "pairs_sha256": hash_file(run.pairs),
-        **dataclasses.asdict(lengths),
-        "final": {
-            name: value
-            for name, value in final.items()
-            if not isinstance(value, float) or math.isfinite(value)
-        },
-    }
-    text = json.dumps(record, indent=2, ensure_ascii=False)
-    (Path(run.output_dir) / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
-    # The optimizer's state is of no use any more, and twice as large as the model.
-    shutil.rmtree(_checkpoints(run), ignore_errors=True)
+    for name, dataset in scored.items():
+        setattr(trainer, name, dataset)
+    trainer.ref_model = None  # under FSDP there was one, and its memory is wanted

@@ -8,6 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from training.memory import used_bytes
+
 # TRL's names, and the names that readers of a row see.
 _ROW_NAMES = {
     "loss": "loss",
@@ -55,6 +57,19 @@ class Clock:
     def __init__(self, *, first_step: int, total_steps: int) -> None:
         self._first_step, self._total_steps = first_step, total_steps
         self._began = time.monotonic()
+        self._counted: tuple[int | None, float | None] = (0, 0.0)
+
+    def tokens_per_s(self, tokens: int | None, seconds: float | None) -> float | None:
+        """Return the tokens that were read a second since the last call; they are counted in all.
+
+        None where nobody counted them, and where they were counted by a run that this one resumes.
+        """
+        before, self._counted = self._counted, (tokens, seconds)
+        if tokens is None or seconds is None or before[0] is None or before[1] is None:
+            return None
+        if tokens <= before[0] or seconds <= before[1]:
+            return None
+        return round((tokens - before[0]) / (seconds - before[1]), 1)
 
     def times(self, step: int) -> dict[str, float | None]:
         """Return `seconds` since the beginning and `eta_s`, None before the first step."""
@@ -65,11 +80,10 @@ class Clock:
 
 
 class MetricsCallback(TrainerCallback):  # type: ignore[misc] # transformers is not typed
-    """Writes a row for the start and for each log of a Trainer."""
+    """Writes a row for each log of a Trainer."""
 
-    def __init__(self, metrics: MetricsFile, announcement: dict[str, Any]) -> None:
+    def __init__(self, metrics: MetricsFile) -> None:
         self._metrics = metrics
-        self._announcement = announcement
         self._clock: Clock | None = None
         self.last_row: dict[str, Any] = {}
 
@@ -80,11 +94,8 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc] # transformers is 
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Announce what is trained on, and from which step."""
+        """Let the time run that rows tell of."""
         self._clock = Clock(first_step=state.global_step, total_steps=state.max_steps)
-        if state.is_world_process_zero:
-            started = {"started": True, "step": state.global_step, "total_steps": state.max_steps}
-            self._metrics.write(started | self._announcement)
 
     def on_log(
         self,
@@ -100,7 +111,10 @@ class MetricsCallback(TrainerCallback):  # type: ignore[misc] # transformers is 
             return
         place = {"step": state.global_step, "total_steps": state.max_steps, "epoch": state.epoch}
         self.last_row |= place | measured
-        self._metrics.write(place | measured | self._clock.times(state.global_step))
+        times = self._clock.times(state.global_step)
+        speed = self._clock.tokens_per_s(measured.get("tokens_seen"), times["seconds"])
+        row = place | measured | times | {"tokens_per_s": speed, "memory_bytes": used_bytes()}
+        self._metrics.write(row)
 
 
 def name_measurements(logs: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers import get_cosine_schedule_with_warmup as make_schedule
 
-from training.config import ConfigError, TinyRun, describe_run
+from training.config import ConfigError, TinyRun
 from training.data import Message, hash_file, read_conversations
 from training.metrics import Clock, MetricsFile
+from training.run_files import describe_run
 
 PAD, TURN_BEGINS, TURN_ENDS = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHATML = (

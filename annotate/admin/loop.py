@@ -21,6 +21,12 @@ from annotate.models import (
     Vote,
 )
 
+# What a candidate is; a trigger keeps most of it from changing. Its name stands in every seed.
+SETTLED = (
+    "run", "name", "model", "revision", "preset", "prompt_format", "system_prompts", "sampling",
+    "stop", "tokenizer", "is_anchor",
+)  # fmt: skip
+
 
 @admin.register(Annotator)
 class AnnotatorAdmin(admin.ModelAdmin):
@@ -41,6 +47,12 @@ class PromptSetAdmin(admin.ModelAdmin):
     list_display = ("slug", "title", "created_at")
     search_fields = ("slug", "title")
 
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: PromptSet | None = None
+    ) -> tuple[str, ...]:
+        """Let nobody change the slug, which stands in seeds and plans."""
+        return ("slug",) if obj else ()
+
 
 @admin.register(Prompt)
 class PromptAdmin(admin.ModelAdmin):
@@ -52,7 +64,8 @@ class PromptAdmin(admin.ModelAdmin):
     search_fields = ("key", "turns")
     # Completions answer the prompt as it was put, and its mark decides what may train.
     readonly_fields = (
-        "prompt_set", "key", "system", "turns", "language", "category", "is_held_out",
+        "prompt_set", "key", "system", "turns", "references", "language", "category",
+        "is_held_out",
     )  # fmt: skip
 
     @admin.display(description=_("begins with"))
@@ -70,6 +83,12 @@ class CandidateAdmin(admin.ModelAdmin):
     list_select_related = ("run",)
     search_fields = ("name", "model")
     autocomplete_fields = ("run", "parents", "training_run")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Candidate | None = None
+    ) -> tuple[str, ...]:
+        """Let nobody change what completions were made by; the database refuses it too."""
+        return SETTLED if obj else ()
 
 
 @admin.register(Completion)
@@ -95,7 +114,13 @@ class SelectionRunAdmin(admin.ModelAdmin):
     list_select_related = ("created_by",)
     search_fields = ("slug", "title")
     filter_horizontal = ("prompt_sets",)
-    readonly_fields = ("state", "created_at", "created_by")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: SelectionRun | None = None
+    ) -> tuple[str, ...]:
+        """Let nobody go past what keeps the log, or change what a plan fixed."""
+        fixed = ("slug", "prompt_sets", "samples_per_prompt", "seed") if obj else ()
+        return ("state", "paused_at", "cancelled_at", "created_at", "created_by", *fixed)
 
 
 @admin.register(Round)

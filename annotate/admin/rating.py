@@ -52,7 +52,7 @@ class GoldPairAdmin(ReadOnlyAdmin):
 
 @admin.register(RatingRules)
 class RatingRulesAdmin(ReadOnlyAdmin):
-    """How volunteers rate, with the log of changes; the run's page sets it."""
+    """How volunteers rate; the run's page sets it."""
 
     list_display = ("run", "door", "gold_rate", "repeat_rate", "practice_needed", "daily_limit")
     list_filter = ("door",)

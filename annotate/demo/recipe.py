@@ -30,8 +30,6 @@ def _dpo() -> dict[str, Any]:
         "loss_type": ("sigmoid", "sft"),
         "loss_weights": (1.0, 1.0),
         "max_length": 256,
-        # The reference reads each pair once instead of once an epoch.
-        "precompute_ref": True,
     }
 
 

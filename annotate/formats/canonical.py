@@ -27,7 +27,7 @@ from annotate.formats.rows import (
     VoteRow,
 )
 
-_ABOUT_PROMPT = ("system", "language", "category", "is_held_out")
+_ABOUT_PROMPT = ("system", "language", "category", "is_held_out", "references")
 PROMPT_COLUMNS = ("key", "turns", "prompt", *_ABOUT_PROMPT)
 COMPLETION_COLUMNS = (
     "prompt",
@@ -106,6 +106,7 @@ def _prompt(row: Fields, key: str, turns: tuple[str, ...]) -> PromptRow:
         system=row.text("system", ""),
         category=row.label("category"),
         is_held_out=row.flag("is_held_out"),
+        references=row.references("references", turns),
         location=row.location,
     )
 
@@ -239,6 +240,7 @@ def _about_prompt(prompt: PromptRow) -> dict[str, object]:
         "system": prompt.system,
         "category": prompt.category,
         "is_held_out": prompt.is_held_out or None,
+        "references": list(prompt.references),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -134,6 +134,17 @@ class Fields:
         return tuple(
             parts.text(part) if may_be_blank else parts.spoken(part) for part in parts.cells
         )
+
+    def references(self, field: str, turns: Sequence[str]) -> tuple[str, ...]:
+        """Read a right answer for each of the turns, "" for none; () where it is not given."""
+        if not self.has(field):
+            return ()
+        found = self.texts(field)
+        if len(found) > len(turns):
+            raise self.refuse(
+                field, Finding(f"{len(found)} answers"), f"{len(turns)} at most, one for each turn"
+            )
+        return (*found, *("" for _turn in turns[len(found) :])) if any(found) else ()
 
     def tags(self, field: str) -> tuple[str, ...]:
         """Read a list of tags, each once; () where it is not given."""

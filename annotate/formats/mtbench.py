@@ -13,7 +13,7 @@ from annotate.formats.seen import unique_prompts
 
 
 def read_prompt_rows(path: str) -> Iterator[PromptRow]:
-    """Read one question a line; its key is its `question_id`."""
+    """Read one question a line; its key is its `question_id`, its `reference` is for judges."""
     for row in read_json_lines(path):
         turns = row.texts("turns", may_be_blank=False)
         yield PromptRow(
@@ -21,6 +21,7 @@ def read_prompt_rows(path: str) -> Iterator[PromptRow]:
             turns=turns,
             language=guess_language(turns),
             category=row.label("category"),
+            references=row.references("reference", turns),
             location=row.location,
         )
 

@@ -41,7 +41,10 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptRow:
-    """A prompt: one or several user turns, perhaps under a system prompt."""
+    """A prompt: one or several user turns, perhaps under a system prompt.
+
+    `references` are right answers for judges: one for each turn, "" where a turn has none; or none.
+    """
 
     key: str
     turns: tuple[str, ...]
@@ -49,6 +52,7 @@ class PromptRow:
     system: str = ""
     category: str = ""
     is_held_out: bool = False
+    references: tuple[str, ...] = ()
     location: Location = field(compare=False)
 
 

@@ -26,12 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     job_path = parser.parse_args(arguments).job
     signal.signal(signal.SIGTERM, _stop)
     try:
-        n_made = run_job(read_job(job_path))
+        n_made = run_job(read_job(job_path), say=_say)
     except JobError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     print(f"{n_made} completions made")
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # the log is read while the job runs
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from annotate.generation.engines import start_engine
@@ -19,21 +20,25 @@ from annotate.generation.rows import (
 )
 
 
-def run_job(job: GenerationJob) -> int:
+def run_job(job: GenerationJob, *, say: Callable[[str], None] = lambda line: None) -> int:
     """Make the completions that are not made yet; return how many were made.
 
     Each row is on disk before the next batch begins, and a row that stands is kept, so a job
-    that was killed goes on where it was. Raises JobError on bad input.
+    that was killed goes on where it was. `say` is given a line for the log once the engine has
+    started. Raises JobError on bad input.
     """
+    begun = time.perf_counter()
     requests = read_requests(job.requests)
     with _open_completions(job.completions) as descriptor:
         _cut_torn_line(descriptor)
         missing = _leave_out_made(job, requests)
         if not missing:
             return 0
-        engine = start_engine(job)
-        for completion in engine.generate(missing):
-            _append(descriptor, encode_row(completion.to_dict()))
+        with closing(start_engine(job)) as engine:
+            seconds = time.perf_counter() - begun
+            say(f"{job.engine} is ready after {seconds:.1f} s; {len(missing)} to make")
+            for completion in engine.generate(missing):
+                _append(descriptor, encode_row(completion.to_dict()))
     return len(missing)
 
 

@@ -51,6 +51,17 @@ class RenderedPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderedConversation:
+    """The text of a conversation to its last reply, and whether the tokenizer's EOS comes after it.
+
+    EOS is left to the tokenizer where a format ends the last reply with whatever that is.
+    """
+
+    text: str
+    appends_eos: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Turn:
     user: str
     input: str | None
@@ -80,6 +91,26 @@ def render_prompt(
     return RenderedPrompt(text=text, add_special_tokens=False)
 
 
+def render_conversation(*, format: str, messages: Messages) -> RenderedConversation:
+    """Render messages that end in an assistant's reply, as a model in a named format learns them.
+
+    The text begins with what `render_prompt` gives of the messages before the reply.
+
+    Raises:
+        ValueError: as `render_prompt` does; the last message is no reply; or the format is
+            `chat_template`, whose endings the tokenizer's own template knows.
+    """
+    if format == "chat_template":
+        raise ValueError("'chat_template' is rendered by the tokenizer; use a named format")
+    if not messages or messages[-1].get("role") != "assistant":
+        role = messages[-1].get("role") if messages else None
+        raise ValueError(f"the last message has role {role!r}; it must have role 'assistant'")
+    prompt = render_prompt(format=format, messages=messages[:-1])
+    reply = _read_content(messages[-1], len(messages), "assistant", len(messages))
+    before, after, appends_eos = _ENDINGS[format]
+    return RenderedConversation(prompt.text + before + reply + after, appends_eos)
+
+
 def _split_messages(messages: Messages) -> tuple[str | None, list[_Turn]]:
     """Return the system text and the turns, whose last one has no reply yet."""
     if not messages:
@@ -90,7 +121,7 @@ def _split_messages(messages: Messages) -> tuple[str | None, list[_Turn]]:
     for number, message in enumerate(messages[has_system:], start=1 + has_system):
         if (number - has_system) % 2:
             user = _read_content(message, number, "user", len(messages))
-            turns.append(_Turn(user=user, input=message.get("input"), reply=None))
+            turns.append(_Turn(user=user, input=_read_input(message, number), reply=None))
         else:
             reply = _read_content(message, number, "assistant", len(messages))
             turns[-1] = _Turn(user=turns[-1].user, input=turns[-1].input, reply=reply)
@@ -115,6 +146,13 @@ def _read_content(message: Mapping[str, str], number: int, expected: str, total:
     if not isinstance(content, str):
         raise ValueError(f"{where} has content {content!r}; a text was expected")
     return content
+
+
+def _read_input(message: Mapping[str, str], number: int) -> str | None:
+    given = message.get("input")
+    if given is not None and not isinstance(given, str):
+        raise ValueError(f"message {number} has input {given!r}; a text was expected")
+    return given
 
 
 def _llama_system(system: str | None) -> str:
@@ -198,7 +236,7 @@ def _render_chat_template(
             messages.append({"role": "assistant", "content": turn.reply})
     try:
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    except TemplateError as error:
+    except (TemplateError, TypeError) as error:
         raise ValueError(f"the tokenizer's chat template refused the messages: {error}") from error
     return str(text)
 
@@ -212,3 +250,12 @@ _NAMED: dict[str, Callable[[str | None, list[_Turn]], str]] = {
     "alpaca-en": _render_alpaca_en,
 }
 PROMPT_FORMATS = (*_NAMED, "chat_template")
+# What stands before and after a format's last reply, and whether EOS follows.
+_ENDINGS = {
+    "llama2": (" ", " ", True),
+    "swallow": (" ", "", True),
+    "rinna": ("", "", True),
+    "chatml": ("", END_OF_TURN["chatml"], False),
+    "alpaca-ja": ("", "", True),
+    "alpaca-en": ("", "", True),
+}

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from annotate.generation.engines.fit import check_fit
+from annotate.generation.engines.options import EngineOptions, check_engine_options
 from annotate.generation.formats import PROMPT_FORMATS
 from annotate.generation.rows import (
     GeneratedCompletion,
@@ -32,8 +34,6 @@ __all__ = [
     "write_requests",
 ]
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-
 
 @dataclass(frozen=True, slots=True)
 class TokenizerOptions:
@@ -47,9 +47,9 @@ class TokenizerOptions:
 class GenerationJob:
     """Everything that one engine process needs to know.
 
-    `device` is auto, cpu, cuda or cuda:N; `batch_size` is in rows; an empty `revision` is the
-    model's newest. Relative paths count from the job file's folder. Raises ValueError naming
-    the field.
+    `engine_options` are what the engine's class in `engines.options` reads; an empty `revision`
+    is the model's newest. Relative paths count from the job file's folder. Raises ValueError
+    naming the field.
     """
 
     engine: str
@@ -60,9 +60,7 @@ class GenerationJob:
     prompt_format: str = "chat_template"
     sampling: Sampling = field(default_factory=Sampling)
     tokenizer: TokenizerOptions = field(default_factory=TokenizerOptions)
-    dtype: str = "auto"
-    batch_size: int = 8
-    device: str = "auto"
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
     trust_remote_code: bool = False
 
     def __post_init__(self) -> None:
@@ -71,13 +69,22 @@ class GenerationJob:
         _check(isinstance(self.revision, str), self, "revision", "a text")
         known = f"one of {', '.join(PROMPT_FORMATS)}"
         _check(self.prompt_format in PROMPT_FORMATS, self, "prompt_format", known)
-        _check(self.dtype in DTYPES, self, "dtype", f"one of {', '.join(DTYPES)}")
-        is_count = isinstance(self.batch_size, int) and not isinstance(self.batch_size, bool)
-        _check(is_count and self.batch_size >= 1, self, "batch_size", "a whole number above 0")
-        _check(_is_device(self.device), self, "device", "auto, cpu, cuda or cuda:N")
+        is_object = isinstance(self.engine_options, dict)
+        _check(is_object, self, "engine_options", "a JSON object")
+        check_fit(
+            engine=self.engine,
+            options=self.engine_options,
+            sampling=self.sampling,
+            prompt_format=self.prompt_format,
+        )
         _check(self.requests != self.completions, self, "completions", "a file of its own")
         # Code that comes with a model would run with the worker's rights.
         _check(self.trust_remote_code is False, self, "trust_remote_code", "false")
+
+    @property
+    def options(self) -> EngineOptions:
+        """Read the engine's options, defaults filled in."""
+        return check_engine_options(self.engine, self.engine_options)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `read_job` reads, as JSON types."""
@@ -160,11 +167,3 @@ def _check(fits: bool, job: GenerationJob, name: str, expected: str) -> None:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
-
-
-def _is_device(device: object) -> bool:
-    if not isinstance(device, str):
-        return False
-    return device in ("auto", "cpu", "cuda") or (
-        device.startswith("cuda:") and device.removeprefix("cuda:").isdecimal()
-    )

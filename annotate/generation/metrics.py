@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import groupby
 
+from annotate.generation.prose import NOT_PROSE
 from annotate.generation.repetition import measure_repetition
 from annotate.generation.scripts import (
     SCRIPTS,
@@ -16,18 +17,6 @@ from annotate.generation.scripts import (
     script_of,
 )
 from annotate.generation.terms import LOAN_TOKENS, count_terms_taken_up
-
-_NOT_PROSE = re.compile(
-    r"```.*?(?:```|\Z)"  # a reply cut off at max_tokens leaves its last fence open
-    r"|~~~.*?(?:~~~|\Z)"
-    r"|`[^`\n]+`"
-    r"|\$\$.*?\$\$|\\\[.*?\\\]|\\\(.*?\\\)|\$[^$\n]*[\\^_=][^$\n]*\$"
-    r"|</?[A-Za-z][^<>\n]*>"
-    r"|(?:https?://|www\.)[!-;=?-~]+"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|(?<![\w.])[\w-]+(?:\.[\w-]+)*\.(?:com|edu|gov|info|io|jp|net|org)(?![\w.])",
-    re.DOTALL | re.ASCII,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +41,7 @@ def measure_reply(*, prompt: str, reply: str, language: str) -> ReplyMetrics:
     others'; such a language is otherwise read as one written with spaces.
     """
     language = primary_subtag(language)
-    prose = _NOT_PROSE.sub(" ", reply)
+    prose = NOT_PROSE.sub(" ", reply)
     return ReplyMetrics(
         n_characters=len(reply),
         leakage=_measure_leakage(prose, prompt=prompt, language=language),

@@ -22,6 +22,17 @@ LOAN_TOKENS = frozenset(
     """.split()  # noqa: SIM905 - a list of two hundred quoted words reads worse
 )
 
+# What programs are told, in prose about them.
+COMMANDS = frozenset(
+    """
+    add amend bash branch cached cd checkout chkdsk clone cmd commit commits config cp curl diff
+    docker echo edit fetch file git global grep hard head hello import init install join log ls
+    main master merge mkdir mv npm origin path pip print prune pull push python rebase remote
+    reset restore revert rm root scp script shell soft squash stash status sudo switch tag
+    terminal txt url wget world
+    """.split()  # noqa: SIM905 - as above
+)
+
 STOP_WORDS = frozenset(
     """
     a about above after again against all also am an and any are aren as at be because been before

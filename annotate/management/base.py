@@ -22,9 +22,16 @@ from rich.progress import (
 )
 
 from annotate.formats import FormatError
-from annotate.models import SelectionRun
+from annotate.models import SelectionRun, User
 from annotate.ranking import StrengthsDidNotConverge
-from annotate.services.errors import GenerationFailed, Refused, TrainingFailed, names_like
+from annotate.services.errors import (
+    GenerationFailed,
+    Refused,
+    TrainingFailed,
+    TrainingInterrupted,
+    names_like,
+)
+from annotate.services.exporting import VOTERS
 from annotate.services.serving import DidNotStart
 from annotate.services.simulating import PageNotUnderstood
 
@@ -34,6 +41,7 @@ REFUSALS = (
     StrengthsDidNotConverge,
     GenerationFailed,
     TrainingFailed,
+    TrainingInterrupted,
     DidNotStart,
     PageNotUnderstood,
 )
@@ -120,6 +128,20 @@ def find_run(slug: str) -> SelectionRun:
         raise CommandError(f"no run is called {slug!r}; {known}") from error
 
 
+def find_account(name: str) -> User:
+    """Give the account of this name.
+
+    Raises:
+        CommandError: there is none; it lists those that may have been meant.
+    """
+    try:
+        return User.objects.get(username=name)
+    except User.DoesNotExist as error:
+        known = names_like(name, User.objects.values_list("username", flat=True))
+        there = f"there is {known}" if known else "createsuperuser makes the first"
+        raise CommandError(f"no account is called {name!r}; {there}") from error
+
+
 def number_from(least: float, kind: type = int) -> Callable[[str], Any]:
     """Make an argument type that refuses numbers below `least`."""
 
@@ -141,6 +163,15 @@ def number_from(least: float, kind: type = int) -> Callable[[str], Any]:
 def add_run_argument(parser: CommandParser) -> None:
     """Add the run that a command is about."""
     parser.add_argument("slug", metavar="SLUG", help="the run")
+
+
+def add_voters_argument(parser: CommandParser, *, help: str) -> None:
+    """Add whose votes preference pairs are made of."""
+    parser.add_argument(
+        "--voters", choices=VOTERS, default=VOTERS[0],
+        help=f"{help}: people's (simulated annotators stand for people), LLM judges', or both"
+        " kinds' together (default people)",
+    )  # fmt: skip
 
 
 def read_slug(text: str) -> str:

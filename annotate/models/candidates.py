@@ -13,6 +13,8 @@ from annotate.models.runs import SelectionRun
 class Engine(models.TextChoices):
     """What makes a candidate's completions."""
 
+    VLLM = "vllm", "vLLM"
+    OPENAI = "openai", _("OpenAI-compatible endpoints")
     TRANSFORMERS = "transformers", "transformers"
     IMPORTED = "imported", _("imported: made elsewhere")
 
@@ -61,6 +63,9 @@ class Candidate(models.Model):
         max_length=500, blank=True, help_text=_("A folder, or an id on a hub.")
     )
     revision = models.CharField(max_length=100, blank=True)
+    preset = models.CharField(
+        max_length=100, blank=True, help_text=_("The preset that its settings came from.")
+    )
     engine = models.CharField(max_length=16, choices=Engine.choices, default=Engine.IMPORTED)
     prompt_format = models.CharField(
         max_length=16,
@@ -68,12 +73,26 @@ class Candidate(models.Model):
         blank=True,
         help_text=_("Empty where the texts came from elsewhere and nobody said."),
     )
+    engine_options = models.JSONField(
+        default=dict, blank=True, help_text=_("Such as tensor_parallel_size, or endpoints.")
+    )
+    system_prompts = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=_("By language tag: the system text of prompts that have none of their own."),
+    )
     sampling = models.JSONField(default=dict, blank=True)
     stop = ArrayField(models.TextField(), default=list, blank=True)
     tokenizer = models.JSONField(
         default=dict, blank=True, help_text=_("Options such as use_fast or add_special_tokens.")
     )
-    licence = models.CharField(max_length=100, blank=True)
+    licence = models.CharField(
+        max_length=300, blank=True, help_text=_("Several that hold together are joined by AND.")
+    )
+    is_anchor = models.BooleanField(
+        default=False,
+        help_text=_("A frozen point of comparison: it stays in every round and is never cut."),
+    )
     parents = models.ManyToManyField("self", symmetrical=False, related_name="children", blank=True)
     origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.IMPORTED)
     training_run = models.ForeignKey(
@@ -105,6 +124,16 @@ class Candidate(models.Model):
                 | ~models.Q(model="") & ~models.Q(prompt_format=""),
             ),
         ]
+        # Completions say by whom they were made, and never by what settings at the time.
+        triggers = [
+            pgtrigger.ReadOnly(
+                name="settings_never_change",
+                fields=[
+                    "run", "model", "revision", "prompt_format", "system_prompts", "sampling",
+                    "stop", "tokenizer",
+                ],
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.name
@@ -156,6 +185,12 @@ class Completion(models.Model):
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     completion_tokens = models.PositiveIntegerField(null=True, blank=True)
     engine_version = models.CharField(max_length=100, blank=True)
+    sampling = models.JSONField(
+        null=True, blank=True, help_text=_("By what it was drawn; empty where nobody said.")
+    )
+    seconds = models.FloatField(
+        null=True, blank=True, help_text=_("Its share of the time that its batch took.")
+    )
     rendered_prompt_sha256 = models.CharField(max_length=64, blank=True)
     names_maker = models.CharField(
         max_length=200,

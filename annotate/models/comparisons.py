@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotate.models.candidates import Candidate, Completion
 from annotate.models.checks import choice_check
-from annotate.models.people import Annotator
+from annotate.models.people import Annotator, AnnotatorKind
 from annotate.models.prompts import Prompt
 from annotate.models.runs import Round, SelectionRun
 
@@ -132,6 +132,10 @@ class ComparisonQuerySet(models.QuerySet["Comparison"]):
         """Keep those with a vote, to the last turn; practice is none."""
         return self.filter(answered_at__isnull=False).exclude(purpose=Purpose.PRACTICE)
 
+    def by_people(self) -> "ComparisonQuerySet":
+        """Leave out those of LLM judges, who are counted apart; simulated annotators stay."""
+        return self.exclude(annotator__kind=AnnotatorKind.JUDGE)
+
     def taken(self, now: datetime) -> "ComparisonQuerySet":
         """Keep those that are answered, or leased to somebody who may still answer."""
         is_leased = models.Q(
@@ -185,6 +189,13 @@ class Comparison(models.Model):
         on_delete=models.PROTECT,
         related_name="repeated_as",
         help_text=_("The earlier comparison, which this shows with its sides swapped."),
+    )
+    propensity = models.FloatField(
+        null=True,
+        blank=True,
+        help_text=_(
+            "Chance that the policy gave this pair of candidates; empty where no policy drew it."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     shown_at = models.DateTimeField(
@@ -250,6 +261,11 @@ class Comparison(models.Model):
                 name="comparison_repeats_an_earlier_one",
                 condition=models.Q(repeats__isnull=False, purpose=Purpose.REPEAT)
                 | ~models.Q(purpose=Purpose.REPEAT) & models.Q(repeats__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="comparison_propensity_of_a_drawn_pair",
+                condition=models.Q(propensity__isnull=True)
+                | models.Q(propensity__gt=0, propensity__lte=1, purpose=Purpose.RANKING),
             ),
             models.CheckConstraint(
                 name="comparison_skip_has_a_reason",

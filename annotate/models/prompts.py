@@ -41,6 +41,13 @@ class Prompt(models.Model):
     key = models.CharField(max_length=200, help_text=_("Names the prompt within its set."))
     system = models.TextField(blank=True)
     turns = ArrayField(models.TextField(), help_text=_("What the user says, turn by turn."))
+    references = ArrayField(
+        models.TextField(blank=True),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text=_("A right answer to each turn, for judges; empty where there is none."),
+    )
     language = models.CharField(max_length=16, help_text=_("A language tag such as ja or en."))
     category = models.CharField(max_length=100, blank=True)
     is_held_out = models.BooleanField(
@@ -63,7 +70,15 @@ class Prompt(models.Model):
         triggers = [
             pgtrigger.ReadOnly(
                 name="never_reworded",
-                fields=["prompt_set", "key", "system", "turns", "language", "category"],
+                fields=[
+                    "prompt_set",
+                    "key",
+                    "system",
+                    "turns",
+                    "references",
+                    "language",
+                    "category",
+                ],
             ),
             pgtrigger.Protect(
                 name="held_out_for_good",

@@ -91,6 +91,7 @@ class RatingRules(models.Model):
     instructions_ja = models.TextField(blank=True, help_text=_("Markdown; empty: the house's own."))
 
     class Meta:
+        verbose_name_plural = "rating rules"
         constraints = [
             choice_check("rules", "door", Door),
             models.CheckConstraint(

@@ -36,6 +36,12 @@ class SelectionRun(models.Model):
     seed = models.BigIntegerField(
         default=0, help_text=_("The seed of every completion follows from it.")
     )
+    paused_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("Since when nothing is made and nobody votes.")
+    )
+    cancelled_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When it was given up; such a run decides nothing.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -44,6 +50,14 @@ class SelectionRun(models.Model):
     class Meta:
         constraints = [
             choice_check("run", "state", RunState),
+            models.CheckConstraint(
+                name="run_cancelled_is_closed",
+                condition=models.Q(cancelled_at__isnull=True) | models.Q(state=RunState.CLOSED),
+            ),
+            models.CheckConstraint(
+                name="run_closed_is_not_paused",
+                condition=models.Q(paused_at__isnull=True) | ~models.Q(state=RunState.CLOSED),
+            ),
             not_blank("run", "slug"),
             models.CheckConstraint(
                 name="run_samples_at_least_one", condition=models.Q(samples_per_prompt__gte=1)
@@ -52,6 +66,11 @@ class SelectionRun(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.slug
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether completions are made and votes are taken where its state says so."""
+        return self.paused_at is None and self.state != RunState.CLOSED
 
     def prompts(self) -> PromptQuerySet:
         """Give the prompts of all sets that the run asks."""
@@ -73,6 +92,14 @@ class RoundQuerySet(models.QuerySet["Round"]):
         """Keep those that take votes now."""
         return self.filter(opened_at__isnull=False, closed_at__isnull=True)
 
+    def decided(self) -> "RoundQuerySet":
+        """Keep those that draw no more pairs: they have their answer, and the run stops early."""
+        return self.filter(stop__isnull=False, run__stored_decision__stops_early=True)
+
+    def undecided(self) -> "RoundQuerySet":
+        """Keep those that `decided` leaves out."""
+        return self.exclude(stop__isnull=False, run__stored_decision__stops_early=True)
+
 
 class Round(models.Model):
     """One sitting of votes over some of a run's candidates; waits for completions until opened."""
@@ -91,6 +118,10 @@ class Round(models.Model):
         null=True,
         blank=True,
         help_text=_("The round takes no more votes than this; empty: any number."),
+    )
+    anchors_only = models.BooleanField(
+        default=False,
+        help_text=_("Newcomers meet the run's anchors alone, and anchors do not meet each other."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     opened_at = models.DateTimeField(null=True, blank=True)

@@ -3,12 +3,14 @@
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from annotate.models.checks import append_only, choice_check
 from annotate.models.comparisons import Comparison, Outcome, Purpose
 from annotate.models.exclusions import Exclusion, ExclusionQuerySet
+from annotate.models.people import AnnotatorKind
 from annotate.models.runs import SelectionRun
 
 
@@ -44,6 +46,10 @@ class VoteQuerySet(models.QuerySet["Vote"]):
     def counting_at(self, cutoff: int) -> "VoteQuerySet":
         """Keep those that decided rankings when the ledger had come to number `cutoff`."""
         return self.standing_at(cutoff)._for_ranking(Exclusion.objects.standing_at(cutoff))
+
+    def by_people(self) -> "VoteQuerySet":
+        """Leave out those of LLM judges, who are counted apart; simulated annotators stay."""
+        return self.exclude(comparison__annotator__kind=AnnotatorKind.JUDGE)
 
     def _for_ranking(self, exclusions: ExclusionQuerySet) -> "VoteQuerySet":
         """Leave out repeats, known answers, practice, and the annotators excluded."""
@@ -101,7 +107,16 @@ class Vote(models.Model):
 
     class Meta:
         ordering = ["id"]
-        indexes = [models.Index(fields=["comparison"], name="vote_of_comparison")]
+        indexes = [
+            models.Index(fields=["comparison"], name="vote_of_comparison"),
+            models.Index(
+                fields=["withdrawn_number"],
+                name="vote_withdrawn",
+                condition=models.Q(withdrawn_number__isnull=False),
+            ),
+            # Votes come in the order of their times: a few kilobytes find those of the last day.
+            BrinIndex(fields=["created_at"], autosummarize=True, name="vote_by_time"),
+        ]
         constraints = [
             choice_check("vote", "outcome", Outcome),
             models.CheckConstraint(

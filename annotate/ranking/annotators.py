@@ -18,11 +18,14 @@ from scipy.optimize import minimize
 
 from annotate.ranking.arrays import FloatArray, IntArray, sum_at
 from annotate.ranking.arrowhead import Arrowhead
+from annotate.ranking.head_to_head import three_way
 from annotate.ranking.votes import A_WINS, B_WINS, TIE, VoteColumns, check_votes
 
 _MAX_STEPS = 2000
 # Of the slope for a step of about one standard error, so that estimates settle to 1/1000 of theirs.
 _SLOPE_TOLERANCE = 1e-3
+_MAX_POLISHES = 50
+_POLISHED = 1e-10
 _FREE = 3  # ln gamma, beta and ln nu of an annotator
 
 
@@ -72,7 +75,7 @@ class AnnotatorFit:
         """Return (votes, 3) the probabilities of a, b and tie."""
         difference = self.strengths[candidate_a] - self.strengths[candidate_b]
         logit = self.reliability[annotator] * difference + self.bias[annotator] * side
-        return _three_way(logit, np.log(self.tie[annotator]))
+        return three_way(logit, np.log(self.tie[annotator]))
 
 
 def fit_annotators(
@@ -120,7 +123,7 @@ def fit_annotators(
         raise AnnotatorsDidNotConverge(
             f"the annotator model did not settle on {len(sides)} votes: {found.message}"
         )
-    return posterior.describe(found.x * scale)
+    return posterior.describe(posterior.polish(found.x * scale))
 
 
 class _Posterior:
@@ -162,7 +165,7 @@ class _Posterior:
         votes, k, side = self._votes, self._votes.annotator, self._side
         gamma = np.exp(ln_gamma)[k]
         pull = gamma * (theta[votes.candidate_a] - theta[votes.candidate_b])
-        p = _three_way(pull + beta[k] * side, ln_nu[k])
+        p = three_way(pull + beta[k] * side, ln_nu[k])
         chosen = (p * self._seen).sum(axis=1)
         excess = self._seen - p
         by_d = (excess[:, A_WINS] - excess[:, B_WINS]) / 2
@@ -181,6 +184,26 @@ class _Posterior:
         free[-1] = 0.0  # the common ln nu has no prior
         return float(free @ free / 2 - np.log(chosen).sum()), free - climb
 
+    def polish(self, place: FloatArray) -> FloatArray:
+        """Return the top near a place, to the last digits: they are then anybody's digits.
+
+        Newton's method; where a step does not bring the slope down, the place is as good as any.
+        """
+        slope = self.value_and_slope(place)[1]
+        for _ in range(_MAX_POLISHES):
+            if np.abs(slope).max() < _POLISHED:
+                break
+            common, own = np.append(slope[: self._n], slope[-1]), slope[self._n : -1]
+            step, own_step = self._information(place, observed=True).solve(
+                common, own.reshape(_FREE, -1).T
+            )
+            moved = place - np.concatenate([step[:-1], own_step.T.ravel(), step[-1:]])
+            new_slope = self.value_and_slope(moved)[1]
+            if not np.abs(new_slope).max() < np.abs(slope).max():
+                break
+            place, slope = moved, new_slope
+        return place
+
     def describe(self, place: FloatArray) -> AnnotatorFit:
         """Return the parameters at a place, with the errors of gamma."""
         theta, ln_gamma, beta, ln_nu = self._unpack(place)
@@ -189,7 +212,7 @@ class _Posterior:
             priors=self._priors,
             strengths=theta - theta.mean() if len(theta) else theta,
             reliability=gamma,
-            reliability_se=gamma * self._errors_of_ln_gamma(theta, gamma, beta, ln_nu),
+            reliability_se=gamma * self._errors_of_ln_gamma(place),
             bias=beta,
             tie=np.exp(ln_nu),
         )
@@ -204,36 +227,58 @@ class _Posterior:
             place[-1] + ln_nu * priors.ln_tie,
         )
 
-    def _errors_of_ln_gamma(
-        self, theta: FloatArray, gamma: FloatArray, beta: FloatArray, ln_nu: FloatArray
-    ) -> FloatArray:
-        votes, k, side = self._votes, self._votes.annotator, self._side
-        pull = gamma[k] * (theta[votes.candidate_a] - theta[votes.candidate_b])
-        p = _three_way(pull + beta[k] * side, ln_nu[k])
-        gap = p[:, A_WINS] - p[:, B_WINS]
-        priors = self._priors
-        information = Arrowhead(
-            first=votes.candidate_a,
-            second=votes.candidate_b,
-            owner=k,
-            n_common=self._n,
-            n_owners=self._n_annotators,
-            lever=gamma[k] * priors.strength,
-            own=np.stack([pull * priors.ln_reliability, side * priors.bias]),
-            own_tie=priors.ln_tie,
-            # Of the sufficient statistics of d and ln nu: (y_a - y_b) / 2 and y_tie.
-            by_d=(p[:, A_WINS] + p[:, B_WINS] - gap**2) / 4,
-            by_both=-gap * p[:, TIE] / 2,
-            by_tie=p[:, TIE] * (1 - p[:, TIE]),
+    def _errors_of_ln_gamma(self, place: FloatArray) -> FloatArray:
+        return (
+            self._priors.ln_reliability * self._information(place, observed=False).first_own_error()
         )
-        return priors.ln_reliability * information.first_own_error()
+
+    def _information(self, place: FloatArray, *, observed: bool) -> Arrowhead:
+        theta, ln_gamma, beta, ln_nu = self._unpack(place)
+        return inform_of_annotators(
+            self._votes, self._side, self._n_annotators, self._priors,
+            strengths=theta, reliability=np.exp(ln_gamma), bias=beta, ln_tie=ln_nu,
+            observed=observed,
+        )  # fmt: skip
 
 
-def _three_way(logit: FloatArray, ln_nu: FloatArray) -> FloatArray:
-    """Return (votes, 3) the probabilities of a, b and tie."""
-    weights = np.stack([logit / 2, -logit / 2, ln_nu])
-    weights = np.exp(weights - weights.max(axis=0))
-    return np.asarray((weights / weights.sum(axis=0)).T)
+def inform_of_annotators(
+    votes: VoteColumns,
+    side: IntArray,
+    n_annotators: int,
+    priors: AnnotatorPriors,
+    *,
+    strengths: FloatArray,
+    reliability: FloatArray,
+    bias: FloatArray,
+    ln_tie: FloatArray,
+    observed: bool,
+) -> Arrowhead:
+    """Return the information of the votes in parameters whose priors are standard normal.
+
+    Args:
+        observed: the curvature at these very votes; else what is expected of it (Fisher).
+    """
+    k = votes.annotator
+    pull = reliability[k] * (strengths[votes.candidate_a] - strengths[votes.candidate_b])
+    p = three_way(pull + bias[k] * side, ln_tie[k])
+    gap = p[:, A_WINS] - p[:, B_WINS]
+    lead = ((votes.outcome == A_WINS).astype(np.float64) - (votes.outcome == B_WINS)) / 2
+    return Arrowhead(
+        first=votes.candidate_a,
+        second=votes.candidate_b,
+        owner=k,
+        n_common=votes.n_candidates,
+        n_owners=n_annotators,
+        lever=reliability[k] * priors.strength,
+        own=np.stack([pull * priors.ln_reliability, side * priors.bias]),
+        own_tie=priors.ln_tie,
+        # Of the sufficient statistics of d and ln nu: (y_a - y_b) / 2 and y_tie.
+        by_d=(p[:, A_WINS] + p[:, B_WINS] - gap**2) / 4,
+        by_both=-gap * p[:, TIE] / 2,
+        by_tie=p[:, TIE] * (1 - p[:, TIE]),
+        residual=lead - gap / 2 if observed else np.zeros_like(gap),
+        bend=priors.ln_reliability,
+    )
 
 
 def _check(columns: VoteColumns, side: IntArray, n_annotators: int) -> None:

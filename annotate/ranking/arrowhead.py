@@ -5,6 +5,7 @@ annotator, and C_k between the two. Its inverse needs no matrix larger than S.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,10 @@ class Arrowhead:
         own: (2, votes) how far d moves with the annotator's own two.
         own_tie: how far ln nu moves with the annotator's third.
         by_d, by_both, by_tie: (votes,) information on d, on d with ln nu, on ln nu.
+        residual: (votes,) slope of the log-likelihood in d. It makes the observed information of
+            the expected one (0), for d is curved: its way with the strengths, and the first of the
+            own two, grow as e^(bend t) with the annotator's first parameter t.
+        bend: see there.
     """
 
     first: IntArray
@@ -40,16 +45,37 @@ class Arrowhead:
     by_d: FloatArray
     by_both: FloatArray
     by_tie: FloatArray
+    residual: FloatArray
+    bend: float
 
     def first_own_error(self) -> FloatArray:
         """Return (owners,) the standard error of each annotator's first own parameter."""
-        cross = self._cross()
-        inverse = np.linalg.inv(self._blocks())
-        reach = inverse @ cross.transpose(0, 2, 1)  # (owners, 3, common + 1)
-        schur = self._common() - np.tensordot(cross, reach, axes=([0, 2], [0, 1]))
+        reach = self.reach
         row = reach[:, 0, :]
-        shared = (row * np.linalg.solve(schur, row.T).T).sum(axis=1)
-        return np.asarray(np.sqrt(inverse[:, 0, 0] + shared))
+        shared = (row * np.linalg.solve(self.schur(), row.T).T).sum(axis=1)
+        return np.asarray(np.sqrt(np.linalg.inv(self._blocks)[:, 0, 0] + shared))
+
+    def schur(self) -> FloatArray:
+        """Return (n + 1, n + 1) the information on what is common, whatever annotators are like."""
+        return self._common() - np.tensordot(self._cross, self.reach, axes=([0, 2], [0, 1]))
+
+    def solve(self, common: FloatArray, own: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the solution of the whole system for a right side.
+
+        Args:
+            common: (n + 1,).
+            own: (owners, 3).
+        """
+        reach = self.reach
+        rest = common - np.einsum("ofc,of->c", reach, own)
+        found = np.linalg.solve(self.schur(), rest)
+        own_found = np.linalg.solve(self._blocks, own[:, :, None])[:, :, 0]
+        return found, own_found - reach @ found
+
+    @cached_property
+    def reach(self) -> FloatArray:
+        """Return (owners, 3, n + 1) D_k^-1 C_k': how each annotator's own goes with the common."""
+        return np.asarray(np.linalg.solve(self._blocks, self._cross.transpose(0, 2, 1)))
 
     def _common(self) -> FloatArray:
         """Return S, (n + 1, n + 1), the strengths' priors included."""
@@ -64,11 +90,12 @@ class Arrowhead:
         whole[n, n] = self.by_tie.sum()
         return whole
 
+    @cached_property
     def _blocks(self) -> FloatArray:
         """Return D, (owners, 3, 3), the priors included."""
         one, two = self.own
         entries = {
-            (0, 0): self.by_d * one * one,
+            (0, 0): self.by_d * one * one - self.residual * one * self.bend,
             (0, 1): self.by_d * one * two,
             (1, 1): self.by_d * two * two,
             (0, 2): self.by_both * one * self.own_tie,
@@ -83,11 +110,13 @@ class Arrowhead:
                 blocks[:, j, i] += total
         return blocks
 
+    @cached_property
     def _cross(self) -> FloatArray:
         """Return C, (owners, n + 1, 3)."""
         n, owners = self.n_common, self.n_owners
         cross = np.empty((owners, n + 1, 3))
-        on_d = (*(self.by_d * own for own in self.own), self.by_both * self.own_tie)
+        on_d = [*(self.by_d * own for own in self.own), self.by_both * self.own_tie]
+        on_d[0] = on_d[0] - self.residual * self.bend
         on_tie = (*(self.by_both * own for own in self.own), self.by_tie * self.own_tie)
         for place, (through_d, through_tie) in enumerate(zip(on_d, on_tie, strict=True)):
             cross[:, :n, place] = self._on_strengths(self.owner, through_d * self.lever, owners)

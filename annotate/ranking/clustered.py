@@ -9,31 +9,33 @@ import math
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg.lapack import dpotrf
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit
 
 from annotate.ranking.arrays import FloatArray, IntArray, sum_at
+from annotate.ranking.scores import score_blocks, score_by_cell
 from annotate.ranking.strengths import win_variance
 from annotate.ranking.tally import Tally
 
-# Annotators whose scores are held at once: 8 MB for 1,000 candidates.
-_BLOCK = 1024
 
-
-def sandwich_rows(tally: Tally, strengths: FloatArray, inverse: FloatArray) -> FloatArray:
-    """Return (n, n) rows with rows' rows = H+ G'G H+ A / (A - 1), about the mean strength.
+def sandwich_rows(
+    tally: Tally, strengths: FloatArray, inverse: FloatArray, *, symmetric: bool = False
+) -> FloatArray:
+    """Return (k, n) rows with rows' rows = H+ G'G H+ A / (A - 1), about the mean strength.
 
     Args:
         inverse: (n, n) of H, pinned where there is no phantom.
+        symmetric: by the symmetric root, as rankings had it before. It takes ten times as long, and
+            only the random numbers of the score bootstrap fall otherwise.
     """
     n_annotators = tally.n_annotators
     meat = np.zeros((tally.n_candidates, tally.n_candidates))
-    for begin in range(0, n_annotators, _BLOCK):
-        scores = score_annotators(tally, strengths, begin, min(begin + _BLOCK, n_annotators))
+    for scores in score_blocks(tally, strengths):
         meat += scores.T @ scores
+    meat *= n_annotators / (n_annotators - 1)
     bread = centre(inverse)
-    return symmetric_root(bread.T @ meat @ bread * (n_annotators / (n_annotators - 1)))
+    return symmetric_root(bread.T @ meat @ bread) if symmetric else sandwich_root(meat, bread)
 
 
 def jackknife_rows(
@@ -49,7 +51,7 @@ def jackknife_rows(
         inverse: (n, n) of H, pinned where there is no phantom.
     """
     n_annotators = tally.n_annotators
-    scores = score_annotators(tally, strengths, 0, n_annotators)
+    scores = score_by_cell(tally, strengths, 0, n_annotators)
     half_wins = tally.half_win_matrix()
     pairs = half_wins + half_wins.T
     deltas = np.empty_like(scores)
@@ -67,24 +69,23 @@ def jackknife_rows(
     return centre(deltas - deltas.mean(axis=0)) * math.sqrt((n_annotators - 1) / n_annotators)
 
 
-def score_annotators(tally: Tally, strengths: FloatArray, begin: int, end: int) -> FloatArray:
-    """Return (end - begin, n) the scores G of annotators begin .. end - 1."""
-    n = tally.n_candidates
-    cells = slice(*np.searchsorted(tally.annotator, [begin, end]))
-    first, second = tally.first[cells], tally.second[cells]
-    excess = tally.half_wins[cells] - tally.votes[cells] * expit(
-        strengths[first] - strengths[second]
-    )
-    row = (tally.annotator[cells] - begin) * n
-    size = (end - begin) * n
-    gained = sum_at(row + first, excess, size)
-    lost = sum_at(row + second, excess, size)
-    return (gained - lost).reshape(end - begin, n)
-
-
 def centre(rows: FloatArray) -> FloatArray:
     """Return rows about the mean of each: errors of strengths whose mean is held at 0."""
     return np.asarray(rows - rows.mean(axis=-1, keepdims=True))
+
+
+def sandwich_root(meat: FloatArray, bread: FloatArray) -> FloatArray:
+    """Return (k, n) rows with rows' rows = bread' meat bread.
+
+    Args:
+        meat: (n, n) S'S of scores S, each of which adds up to 0 over the candidates.
+        bread: (n, n) inverse information about the mean.
+    """
+    # What the last candidate scored is what all others did not.
+    half, failed = dpotrf(meat[:-1, :-1])
+    if failed:  # scores in fewer than n - 1 directions
+        return symmetric_root(bread.T @ meat @ bread)
+    return np.asarray(half @ (bread[:-1] - bread[-1]))
 
 
 def symmetric_root(covariance: FloatArray) -> FloatArray:

@@ -1,10 +1,10 @@
 """Which candidates may be ranked against each other."""
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from annotate.ranking.arrays import IntArray, sum_at
+from annotate.ranking.arrays import IntArray
 from annotate.ranking.tally import Tally
 
 
@@ -19,24 +19,12 @@ def split_groups(tally: Tally, *, prior: float) -> list[IntArray]:
     Groups of equal size: the one with more votes first, then the one with the lowest index. The
     members of each ascend.
     """
-    votes = _votes_each(tally)
+    half_wins = tally.half_win_matrix()
+    votes = half_wins.sum(axis=0) + half_wins.sum(axis=1)
+    # An edge from each candidate to those it has half a win over.
     _, label = connected_components(
-        _half_win_graph(tally), directed=True, connection="weak" if prior > 0 else "strong"
+        csr_array(half_wins), directed=True, connection="weak" if prior > 0 else "strong"
     )
     voted = np.flatnonzero(votes)
-    groups = [voted[label[voted] == group] for group in np.unique(label[voted])]
+    groups = [voted[label[voted] == group] for group in np.flatnonzero(np.bincount(label[voted]))]
     return sorted(groups, key=lambda members: (-len(members), -votes[members].sum(), members[0]))
-
-
-def _votes_each(tally: Tally) -> IntArray:
-    n = tally.n_candidates
-    votes = sum_at(tally.first, tally.votes, n) + sum_at(tally.second, tally.votes, n)
-    return votes.astype(np.int64)
-
-
-def _half_win_graph(tally: Tally) -> coo_array:
-    """Return the graph with an edge from each candidate to those it has half a win over."""
-    won, lost = tally.half_wins > 0, tally.half_wins < tally.votes
-    winner = np.concatenate([tally.first[won], tally.second[lost]])
-    loser = np.concatenate([tally.second[won], tally.first[lost]])
-    return coo_array((np.ones(len(winner)), (winner, loser)), shape=(tally.n_candidates,) * 2)

@@ -1,21 +1,10 @@
 """What a ranking says: one standing a candidate, and the fit that holds them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 
+from annotate.ranking.joint import JointStrengths
 from annotate.ranking.settings import RankingSettings
-
-
-class IntervalMethod(StrEnum):
-    """How the strengths' intervals of one group were reckoned."""
-
-    CR3 = "cr3"
-    """Jackknife over annotators, t with annotators - 1 degrees of freedom (2 to 199 annotators)."""
-    CR1 = "cr1"
-    """Sandwich clustered by annotator, t likewise (200 annotators or more)."""
-    FISHER = "fisher"
-    """Fisher information, normal: a single annotator, so votes are taken as independent."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +23,8 @@ class Standing:
         rank_low, rank_high: best and worst rank that the votes allow, simultaneous over the group.
         wins, losses, ties, both_bad, votes: every vote on the candidate, those against candidates
             of another group included.
+        p_best: chance to be the strongest of its group, by how far the strengths may be off; to be
+            looked at, and no rule to stop by. None where strength is, and in a group of one.
     """
 
     candidate: int
@@ -49,6 +40,7 @@ class Standing:
     ties: int
     both_bad: int
     votes: int
+    p_best: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,14 +50,18 @@ class RankingFit:
     Attributes:
         interval_method: an `IntervalMethod`, or several joined by "+" in the order of the groups
             where groups differ; "none" where no group has two candidates.
+        clusters: a `Clustering`, or several, likewise.
         versions: of the libraries that took part, by name.
         standings: group by group, the largest first; inside a group the strongest first; then the
             candidates without a vote, in order of index.
+        groups: strengths of each connected group with their joint error, in the same order.
     """
 
     settings: RankingSettings
     n_votes: int
     n_annotators: int
     interval_method: str
+    clusters: str
     versions: Mapping[str, str]
     standings: tuple[Standing, ...]
+    groups: tuple[JointStrengths, ...] = field(default=(), repr=False, compare=False)

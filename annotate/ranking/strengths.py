@@ -2,14 +2,22 @@
 
 import choix
 import numpy as np
-from scipy.special import expit
+from scipy.linalg.lapack import dposv, dpotrf, dpotri
+from scipy.special import expit, logit
 
 from annotate.ranking.arrays import FloatArray
 
 _MAX_STEPS = 100
 _MAX_HALVINGS = 60
-# Newton's error squares itself: after a step this small the next would be lost in rounding.
-_LAST_STEP = 1e-9
+# Newton's error squares itself: once the next step must be this small, it is lost in rounding. At
+# 1e-10 one strength in 400 differed in its tenth decimal from rankings that were stored before.
+_LAST_STEP = 1e-15
+# Rates of winning in which the climb begins, so that it begins at a finite height.
+_STEEPEST_START = 0.999
+# Weights e^strength neither vanish nor overflow, nor do their ratios, while no strength is larger.
+_LARGEST_EXPONENT = 300.0
+# Choix's own test of convergence, on the mean move of a sweep.
+_LAST_SWEEP = 1e-8
 # Share of the mean information added to each candidate's own: it bends no result, only the way
 # there, and keeps the step finite where wins so lopsided leave next to no information.
 _DAMPING = 1e-12
@@ -45,7 +53,11 @@ def _run_ilsr(wins: FloatArray, initial: FloatArray, prior: float) -> FloatArray
     try:
         # Rates that overflow end in values that are not finite, and those are refused below.
         with np.errstate(all="ignore"):
-            strengths = choix.ilsr_pairwise_dense(wins, alpha=0.0, initial_params=initial)
+            strengths = choix.lsr_pairwise_dense(wins, alpha=0.0, initial_params=initial)
+            moved = np.abs(strengths - (initial - initial.mean())).mean()
+            # One sweep that stays where it began is as good as two that agree.
+            if not moved <= _LAST_SWEEP:
+                strengths = choix.ilsr_pairwise_dense(wins, alpha=0.0, initial_params=initial)
     except (RuntimeError, ValueError) as error:
         raise StrengthsDidNotConverge(f"choix gave up on {where} ({error})") from error
     if not np.isfinite(strengths).all():
@@ -56,26 +68,55 @@ def _run_ilsr(wins: FloatArray, initial: FloatArray, prior: float) -> FloatArray
 def climb_likelihood(half_wins: FloatArray, *, prior: float) -> FloatArray:
     """Return (n,) strengths by Newton's method with step halving, relative to the phantom at 0.
 
-    Without a prior they are relative to their mean. Four to six steps on most votes.
+    Without a prior they are relative to their mean. Three to five steps on most votes.
     """
-    strengths = np.zeros(len(half_wins))
-    pairs = half_wins + half_wins.T
-    value = _negative_log_likelihood(strengths, half_wins, prior)
+    strengths = _begin(half_wins.sum(axis=1), half_wins.sum(axis=0), prior)
+    chances = win_chances(strengths)
+    value = _negative_log_likelihood(strengths, chances, half_wins, prior)
+    length = 0.0
     for _ in range(_MAX_STEPS):
-        slope = score(strengths, half_wins, pairs, prior)
-        curve = pinned(information(strengths, pairs, prior), prior)
-        curve[np.diag_indices_from(curve)] += _DAMPING * np.trace(curve) / len(curve)
-        step = np.linalg.solve(curve, slope)
+        step = _newton_step(strengths, chances, half_wins, prior)
         for _ in range(_MAX_HALVINGS):
-            moved = _negative_log_likelihood(strengths + step, half_wins, prior)
+            tried = win_chances(strengths + step)
+            moved = _negative_log_likelihood(strengths + step, tried, half_wins, prior)
             # Near the top the difference drowns in rounding, where the full step is right.
             if moved <= value + 1e-12 * abs(value):
                 break
             step /= 2
-        strengths, value = strengths + step, moved
-        if np.abs(step).max() < _LAST_STEP:
+        strengths, chances, value = strengths + step, tried, moved
+        length, before = float(np.abs(step).max()), length
+        if length**3 <= _LAST_STEP * before**2:  # the next is about length (length / before)^2
             break
     return strengths
+
+
+def _begin(won: FloatArray, lost: FloatArray, prior: float) -> FloatArray:
+    """Return (n,) the strengths of candidates that had all met the same average opponent."""
+    met = won + lost + 2 * prior
+    rate = np.divide(won + prior, met, out=np.full(len(met), 0.5), where=met > 0)
+    start = logit(np.clip(rate, 1 - _STEEPEST_START, _STEEPEST_START))
+    return np.asarray(start if prior > 0 else start - start.mean())
+
+
+def _newton_step(
+    strengths: FloatArray, chances: FloatArray, half_wins: FloatArray, prior: float
+) -> FloatArray:
+    # 1 - p of a pair is p of the pair turned round, and loses nothing where p is next to 1.
+    surprise = half_wins * chances.T
+    slope = surprise.sum(axis=1) - surprise.sum(axis=0) - prior * np.tanh(strengths / 2)
+    weight = surprise * chances  # N p (1 - p) is this of both orders of a pair
+    curve = pinned(_laplacian(weight + weight.T, strengths, prior), prior)
+    curve[np.diag_indices_from(curve)] += _DAMPING * np.trace(curve) / len(curve)
+    _, step, failed = dposv(curve, slope)
+    return np.asarray(np.linalg.solve(curve, slope) if failed else step)
+
+
+def win_chances(strengths: FloatArray) -> FloatArray:
+    """Return (n, n) the chance of row to win against column."""
+    if np.abs(strengths).max(initial=0) > _LARGEST_EXPONENT:
+        return np.asarray(expit(strengths[:, None] - strengths[None, :]))
+    weight = np.exp(strengths)  # one division a pair, in place of an exponential each
+    return np.asarray(weight[:, None] / (weight[:, None] + weight[None, :]))
 
 
 def information(strengths: FloatArray, pairs: FloatArray, prior: float) -> FloatArray:
@@ -84,7 +125,21 @@ def information(strengths: FloatArray, pairs: FloatArray, prior: float) -> Float
     Args:
         pairs: (n, n) symmetric counts of votes.
     """
-    weight = pairs * win_variance(strengths[:, None] - strengths[None, :])
+    chances = win_chances(strengths)
+    return _laplacian(pairs * chances * chances.T, strengths, prior)
+
+
+def invert_information(strengths: FloatArray, pairs: FloatArray, prior: float) -> FloatArray:
+    """Return (n, n) the inverse of the Fisher information, pinned where there is no phantom."""
+    curve = pinned(information(strengths, pairs, prior), prior)
+    root, failed = dpotrf(curve)
+    if failed:  # so little information that rounding made a variance negative
+        return np.asarray(np.linalg.inv(curve))
+    upper = np.triu(dpotri(root)[0])
+    return np.asarray(upper + np.triu(upper, 1).T)
+
+
+def _laplacian(weight: FloatArray, strengths: FloatArray, prior: float) -> FloatArray:
     own = weight.sum(axis=1) + 2 * prior * win_variance(strengths)
     return np.diag(own) - weight
 
@@ -113,10 +168,13 @@ def win_variance(difference: FloatArray) -> FloatArray:
     return np.asarray(expit(difference) * expit(-difference))
 
 
-def _negative_log_likelihood(strengths: FloatArray, half_wins: FloatArray, prior: float) -> float:
-    lost = np.logaddexp(0, strengths[None, :] - strengths[:, None])
+def _negative_log_likelihood(
+    strengths: FloatArray, chances: FloatArray, half_wins: FloatArray, prior: float
+) -> float:
+    # No strength so low that it rounds to no chance at all is believed.
+    lost = np.log(np.maximum(chances, np.finfo(np.float64).tiny))
     phantom = np.logaddexp(0, strengths) + np.logaddexp(0, -strengths)
-    return float((half_wins * lost).sum() + prior * phantom.sum())
+    return float(prior * phantom.sum() - np.einsum("ij,ij->", half_wins, lost))
 
 
 def _with_phantom(half_wins: FloatArray, prior: float) -> FloatArray:

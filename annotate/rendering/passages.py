@@ -13,6 +13,8 @@ _TAG = re.compile(r"<[^>]*>")
 # A formula is one piece: nothing but MathML's own elements may stand in it.
 _PIECES = re.compile(r"<math\b.*?</math>|<[^>]*>|[^<]+", re.DOTALL)
 _LINES = re.compile(r"[^\n]+")
+# The cells of a row are drawn on lines of their own, and stand on one line of the source.
+_NEXT_CELL = re.compile(r"(?<=</t[hd]>)\n(?=<t[hd]\b)")
 _LIST_NUMBER = re.compile(r"\s*\d+[.)]\s")
 _NO_WORD = re.compile(r"[\W_]+")
 
@@ -98,7 +100,7 @@ def align_rendered(stored: str, shown: str) -> Alignment:
     """
     drawn = text_of(shown)
     pieces: list[_Same] = []
-    for there, here in _pair_lines(drawn, stored):
+    for there, here in _pair_lines(text_of(_NEXT_CELL.sub("\t", shown)), stored):
         pieces += _pair_words(drawn, stored, there, here)
     pieces.append(_Same(len(drawn), len(stored), 0))
     return Alignment(_join(pieces, drawn, stored), drawn=drawn, stored=stored)

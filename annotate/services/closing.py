@@ -1,11 +1,11 @@
 """End a run: no more votes, a last ranking, and the candidates' names for those who voted."""
 
-from annotate.models import SelectionRun
+from annotate.models import SelectionRun, User
 from annotate.services.rankings import rank_again
-from annotate.services.rounds import move_run
+from annotate.services.states import move_run
 
 
-def close_run(*, run: SelectionRun) -> None:
+def close_run(*, run: SelectionRun, by: User | None = None) -> None:
     """End the run for good, and rank by all of its votes; closed again, it stays as it is.
 
     Raises:
@@ -14,5 +14,5 @@ def close_run(*, run: SelectionRun) -> None:
     """
     if run.state == SelectionRun.State.CLOSED:
         return
-    move_run(run=run, to=SelectionRun.State.CLOSED)
+    move_run(run=run, to=SelectionRun.State.CLOSED, by=by)
     rank_again(run=run, at_least_once=True)

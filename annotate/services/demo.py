@@ -19,6 +19,7 @@ from annotate.formats import read_gold
 from annotate.models import (
     Candidate,
     Completion,
+    GenerationShard,
     PreferenceDataset,
     Prompt,
     PromptSet,
@@ -38,7 +39,8 @@ from annotate.services.processes import ProcessFailed, run_module
 from annotate.services.rankings import store_rankings
 from annotate.services.simulating import simulate_votes
 from annotate.services.training import start_training
-from training.config import TinyRun, write_run
+from training.config import TinyRun
+from training.run_files import write_run
 
 SLUG = "demo"
 PRACTICE = Path(__file__).resolve().parent.parent / "demo" / "practice.jsonl"
@@ -110,10 +112,14 @@ def summarise() -> Summary:
 def child_over_parent(*, child: Candidate) -> WinRate:
     """Count how often a child was preferred to its parent on held-out prompts."""
     parent = child.parents.get()
-    votes = Vote.objects.counting().filter(
-        comparison__candidate_a__in=[parent, child],
-        comparison__candidate_b__in=[parent, child],
-        comparison__prompt__is_held_out=True,
+    votes = (
+        Vote.objects.counting()
+        .by_people()
+        .filter(
+            comparison__candidate_a__in=[parent, child],
+            comparison__candidate_b__in=[parent, child],
+            comparison__prompt__is_held_out=True,
+        )
     )
     outcomes = list(votes.values_list("outcome", flat=True))
     ours, theirs = ("a", "b") if child.pk < parent.pk else ("b", "a")
@@ -245,7 +251,7 @@ def _vote(
             )
     if not Ranking.objects.filter(run=run, filters={"round": number}).exists():
         report.step(f"Ranking the candidates of round {number}")
-        store_rankings(run=run, settings=RankingSettings(), round_number=number)
+        store_rankings(run=run, settings=RankingSettings(), filters={"round": number})
 
 
 def _train(run: SelectionRun, seed: int, report: Report) -> TrainingRun:
@@ -286,6 +292,7 @@ def _wait_for_completions(round_: Round, report: Report) -> None:
     """Watch the worker generate, until the round is open."""
     if _has_opened(round_):
         return
+    generating.retry_failed(round_=round_)  # as an earlier call may have left them
     wanted = sum(wanted for _made, wanted in generating.count_completions(round_=round_).values())
     with report.bar(f"Generating completions for round {round_.number}") as show:
         while not _has_opened(round_):
@@ -294,7 +301,7 @@ def _wait_for_completions(round_: Round, report: Report) -> None:
             ).count()
             show(made, wanted)
             time.sleep(POLL_S)
-            _raise_if_job_failed("annotate.tasks.generate", round_id=round_.pk)
+            _raise_if_generation_failed(round_)
         show(wanted, wanted)
 
 
@@ -302,6 +309,13 @@ def _has_opened(round_: Round) -> bool:
     """Look again whether the worker has opened the round."""
     round_.refresh_from_db()
     return round_.has_opened
+
+
+def _raise_if_generation_failed(round_: Round) -> None:
+    """Stop waiting for completions that somebody would have to ask for again."""
+    failed = round_.shards.filter(state=GenerationShard.State.FAILED).first()
+    if failed is not None:
+        raise DemoFailed(f"{failed.candidate} could not answer: {failed.failure}")
 
 
 def _raise_if_job_failed(task_name: str, **arguments: int) -> None:

@@ -3,51 +3,63 @@
 Nothing here is stored: `voting` saves what was drawn, while it holds the annotator.
 """
 
-from collections import Counter
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
-from django.utils import timezone
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from annotate.models import (
     Annotator,
     Comparison,
     Completion,
-    Exclusion,
     GoldPair,
     RatingRules,
     Round,
     SelectionRun,
 )
 from annotate.models.comparisons import Outcome, Purpose, Side
-from annotate.ranking.pairing import order_pairs
-from annotate.services import errors
-from annotate.services.languages import language_name, primary_subtag
+from annotate.ranking.arrays import BoolArray
+from annotate.ranking.pairing import Drawn, Policy, draw_pair
+from annotate.services import errors, matching
+from annotate.services.languages import language_name
+from annotate.services.pairing import Field, RoundNow, as_judge, read_field
 
 REPEAT_AFTER = 5  # comparisons that should lie between a pair and its repetition
 
 
-def draw_comparison(
-    *, round_: Round, annotator: Annotator, rules: RatingRules, rng: np.random.Generator
-) -> Comparison:
+def draw_comparison(*, now: RoundNow, annotator: Annotator, rng: np.random.Generator) -> Comparison:
     """Draw a pair that ranks candidates; at the run's rates a known or a repeated one instead.
 
     Raises:
         NothingLeft: no pair that ranks candidates is left; the subclass says why.
     """
     chance = rng.random()
-    drawn = _draw_for_ranking(round_, annotator, rules, rng)
+    rules = now.rules
+    drawn, last_prompt = _draw_for_ranking(now, annotator, rng)
     if annotator.kind != Annotator.Kind.PERSON:
         return drawn
+    # Where nothing but the last prompt is left, it comes again in whatever way.
+    avoid = None if drawn.prompt_id == last_prompt else last_prompt
     if chance < rules.gold_rate:
-        return _draw_gold(round_, annotator, rules, rng) or drawn
+        return _draw_gold(now.round, annotator, rules, avoid, rng) or drawn
     if chance < rules.gold_rate + rules.repeat_rate:
-        return _draw_repeat(round_, annotator, rules, rng) or drawn
+        return _draw_repeat(now.round, annotator, rules, avoid, rng) or drawn
     return drawn
+
+
+def tell_pause() -> errors.RunPaused:
+    """Say to volunteers that a run is paused."""
+    return errors.RunPaused(_("This run is paused. It goes on soon; your votes are kept."))
+
+
+def tell_end(run: SelectionRun) -> errors.NothingLeft:
+    """Say to volunteers how a closed run has ended."""
+    if run.cancelled_at is not None:
+        return errors.RunCancelled(
+            _("This run was ended before it came to a decision. Your votes are kept.")
+        )
+    return errors.RunClosed(_("This run has ended."))
 
 
 def draw_practice(
@@ -73,116 +85,95 @@ def list_practice(
 def may_be_shown(*, annotator: Annotator, rules: RatingRules) -> Q:
     """Give what must hold for comparisons that were drawn for the annotator earlier."""
     return (
-        _is_fit(rules, "completion_a")
-        & _is_fit(rules, "completion_b")
-        & _is_read_by(annotator, "prompt__language")
+        matching.is_fit(rules, "completion_a")
+        & matching.is_fit(rules, "completion_b")
+        & matching.in_languages_of(annotator, "prompt__language")
     )
 
 
 def _draw_for_ranking(
-    round_: Round, annotator: Annotator, rules: RatingRules, rng: np.random.Generator
-) -> Comparison:
-    """Draw a pair that the annotator has not seen, of the candidates that met least often."""
-    candidates = sorted(round_.candidates.values_list("id", flat=True))
-    pairs = _pairs_by_exposure(round_, candidates, rng)
-    unseen = _unseen(round_, candidates, annotator, rules)
-    readable = unseen.filter(_is_read_by(annotator, "prompt__language"))
-    found = _least_compared(round_, readable, pairs[0], rng) if pairs else None
+    now: RoundNow, annotator: Annotator, rng: np.random.Generator
+) -> tuple[Comparison, int | None]:
+    """Draw a pair that the annotator has not seen; give it with the prompt they saw last.
+
+    A round's answer and budget are people's: an LLM judge has a number of its own.
+
+    The policy draws two candidates, as if all were to be had that seem to be. Where nothing of
+    theirs is left it draws again, among those of whom something is.
+    """
+    if now.round.run.paused_at is not None:
+        raise tell_pause()
+    judge = as_judge(annotator)
+    if now.is_decided and judge is None:
+        raise errors.RoundDecided(
+            _("This round has its answer: no more votes are needed. Thank you for yours.")
+        )
+    field = read_field(now, annotator)
+    wanted = now.round.votes_wanted
+    if wanted is not None and field.n_taken >= wanted and judge is None:
+        raise errors.VotesComplete(_("This round has all the votes that it wanted."))
+    last = field.last_prompt
+    found = _match(now, annotator, field, _draw_two(now, field, field.allowed, rng), last, rng)
     if found is None:
-        # Which pairs of candidates have anything left is asked once, and not pair by pair.
-        left = set(readable.values_list("candidate", "rival_candidate").distinct())
-        rest = [pair for pair in pairs if pair in left]
-        found = _least_compared(round_, readable, rest[0], rng) if rest else None
+        left = _readable(now, annotator, now.candidates)
+        elsewhere, anywhere = matching.pairs_left(left, last)
+        allowed = field.allow_only(elsewhere or anywhere)
+        drawn = _draw_two(now, field, allowed, rng)
+        found = _match(now, annotator, field, drawn, last if elsewhere else None, rng)
     if found is None:
-        raise _why_nothing_is_left(round_, annotator, unseen)
+        unseen = matching.find_unseen(now.round, now.candidates, annotator, now.rules)
+        raise _why_nothing_is_left(now.round, annotator, unseen)
+    return found, last
+
+
+def _draw_two(
+    now: RoundNow, field: Field, allowed: BoolArray | None, rng: np.random.Generator
+) -> Drawn | None:
+    """Draw two candidates by the run's policy, as their places in the round."""
+    return draw_pair(
+        policy=Policy(now.decision.policy),
+        met=field.met,
+        candidate_met=field.candidate_met,
+        chances=field.chances,
+        epsilon=now.decision.epsilon,
+        warm_up=now.decision.warm_up,
+        allowed=allowed,
+        rng=rng,
+    )
+
+
+def _match(
+    now: RoundNow,
+    annotator: Annotator,
+    field: Field,
+    drawn: Drawn | None,
+    avoid: int | None,
+    rng: np.random.Generator,
+) -> Comparison | None:
+    """Make a comparison of two candidates who were drawn; None where nothing of theirs is left."""
+    if drawn is None:
+        return None
+    two = now.candidates[drawn.first], now.candidates[drawn.second]
+    found = matching.choose_completions(
+        _readable(now, annotator, two),
+        now.round,
+        field,
+        votes_per_pair=now.decision.votes_per_pair,
+        avoid=avoid,
+        rng=rng,
+        judge=as_judge(annotator),
+    )
+    if found is None:
+        return None
     completions = Completion.objects.select_related("prompt").in_bulk(found)
     a, b = (completions[pk] for pk in found)
-    return _pair_up(a, b, round_, annotator, side_a=_draw_side(rng))
+    side_a = _draw_side(rng)
+    return _pair_up(a, b, now.round, annotator, side_a=side_a, propensity=drawn.propensity)
 
 
-def _pairs_by_exposure(
-    round_: Round, candidates: list[int], rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    """List the pairs of candidates, those that met least often first."""
-    exposures = _exposures(round_, candidates)
-    if round_.votes_wanted is not None and exposures.sum() // 2 >= round_.votes_wanted:
-        raise errors.VotesComplete(_("This round has all the votes that it wanted."))
-    return [(candidates[i], candidates[j]) for i, j in order_pairs(exposures=exposures, rng=rng)]
-
-
-def _exposures(round_: Round, candidates: list[int]) -> np.ndarray:
-    """Count the answered and leased comparisons of each pair of candidates: (n, n), symmetric.
-
-    Those of annotators who are excluded are no votes that anybody wanted.
-    """
-    position = {candidate: index for index, candidate in enumerate(candidates)}
-    exposures = np.zeros((len(candidates), len(candidates)), dtype=np.int64)
-    excluded = Exclusion.objects.standing().filter(run=round_.run_id)
-    counted = (
-        round_.comparisons.taken(timezone.now())
-        .filter(~Q(annotator__in=excluded.values("annotator")), purpose=Purpose.RANKING)
-        .values_list("candidate_a", "candidate_b")
-        .annotate(n=Count("id"))
-    )
-    for a, b, n in counted:
-        if a in position and b in position:
-            exposures[position[a], position[b]] = exposures[position[b], position[a]] = n
-    return exposures
-
-
-def _unseen(
-    round_: Round, candidates: list[int], annotator: Annotator, rules: RatingRules
-) -> "QuerySet[Any]":
-    """Find pairs of the round's completions, in any language, that the annotator has not seen.
-
-    Each row is a completion a, with completion b as `rival_id` and b's candidate as
-    `rival_candidate`. Equal texts are no pair: there is nothing to prefer.
-    """
-    seen = Comparison.objects.filter(
-        annotator=annotator, completion_a=OuterRef("pk"), completion_b=OuterRef("rival_id")
-    )
-    pairs = (
-        Completion.objects.filter(candidate__in=candidates, prompt__in=round_.prompts())
-        .annotate(
-            rival=FilteredRelation(
-                "prompt__completions", condition=Q(prompt__completions__candidate__in=candidates)
-            ),
-            rival_id=F("rival__id"),
-            rival_candidate=F("rival__candidate"),
-            rival_digest=F("rival__text_digest"),
-            rival_names_maker=F("rival__names_maker"),
-        )
-        .filter(_is_fit(rules, "pk"), ~Q(rival_id__in=_hidden()), ~Exists(seen))
-        .filter(rival_candidate__gt=F("candidate"))
-        .exclude(rival_digest=F("text_digest"))
-    )
-    return pairs.filter(rival_names_maker="") if rules.leaves_out_maker_names else pairs
-
-
-def _least_compared(
-    round_: Round, unseen: "QuerySet[Any]", pair: tuple[int, int], rng: np.random.Generator
-) -> tuple[int, int] | None:
-    """Choose among the pairs of completions by two candidates, and give their ids.
-
-    The prompt on which the two met least often comes first, and of its samples those that met
-    least often. Counted here and not by subqueries: those took 0.5 s with 20,000 votes.
-    """
-    candidate_a, candidate_b = pair
-    of_two = unseen.filter(candidate=candidate_a, rival_candidate=candidate_b)
-    rows = list(of_two.order_by("id", "rival_id").values_list("id", "rival_id", "prompt"))
-    if not rows:
-        return None
-    taken = round_.comparisons.taken(timezone.now()).filter(
-        candidate_a=candidate_a, candidate_b=candidate_b, purpose=Purpose.RANKING
-    )
-    met = list(taken.values_list("completion_a", "completion_b", "prompt"))
-    on_prompt = Counter(prompt for _a, _b, prompt in met)
-    of_samples = Counter((a, b) for a, b, _prompt in met)
-    times = [(on_prompt[prompt], of_samples[a, b]) for a, b, prompt in rows]
-    fewest = min(times)
-    least = [row for row, n_times in zip(rows, times, strict=True) if n_times == fewest]
-    a, b, _prompt = least[rng.integers(len(least))]
-    return a, b
+def _readable(now: RoundNow, annotator: Annotator, candidates: tuple[int, ...]) -> "QuerySet[Any]":
+    unseen = matching.find_unseen(now.round, candidates, annotator, now.rules)
+    return unseen.filter(matching.in_languages_of(annotator, "prompt__language"))
 
 
 def _why_nothing_is_left(
@@ -200,25 +191,36 @@ def _why_nothing_is_left(
         )
     if annotator.comparisons.filter(round=round_).exclude(purpose=Purpose.PRACTICE).exists():
         return errors.AllSeen(_("You have judged every pair of this round."))
-    return errors.NothingToCompare(_("No two candidates have answered the same prompt yet."))
+    return errors.NothingToCompare(_("There is nothing to compare in this round now."))
 
 
 def _draw_gold(
-    round_: Round, annotator: Annotator, rules: RatingRules, rng: np.random.Generator
+    round_: Round,
+    annotator: Annotator,
+    rules: RatingRules,
+    avoid: int | None,
+    rng: np.random.Generator,
 ) -> Comparison | None:
-    """Draw a pair whose right answer is known; None where the annotator has seen them all."""
+    """Draw a pair whose right answer is known; None where the annotator has seen them all.
+
+    None too where all others are on the prompt to avoid; so in `_draw_repeat`.
+    """
     seen = Comparison.objects.filter(
         annotator=annotator,
         completion_a=OuterRef("completion_a"),
         completion_b=OuterRef("completion_b"),
     )
     known = _known_pairs(round_.run, annotator, rules, Purpose.GOLD).filter(~Exists(seen))
-    pair = _draw_one(known, rng)
+    pair = _draw_one(known.exclude(completion_a__prompt=avoid), rng)
     return None if pair is None else _show_known(pair, round_, annotator, rng)
 
 
 def _draw_repeat(
-    round_: Round, annotator: Annotator, rules: RatingRules, rng: np.random.Generator
+    round_: Round,
+    annotator: Annotator,
+    rules: RatingRules,
+    avoid: int | None,
+    rng: np.random.Generator,
 ) -> Comparison | None:
     """Draw an answered pair to show again with its sides swapped; None where there is none.
 
@@ -234,7 +236,7 @@ def _draw_repeat(
         purpose=Purpose.RANKING,
         repeated_as=None,
     ).select_related("completion_a__prompt", "completion_b")
-    first = _draw_one(again, rng)
+    first = _draw_one(again.exclude(prompt=avoid), rng)
     if first is None:
         return None
     return _pair_up(
@@ -255,9 +257,9 @@ def _known_pairs(
     offered = {Outcome.TIE: rules.offers_tie, Outcome.BOTH_BAD: rules.offers_both_bad}
     return (
         GoldPair.objects.filter(
-            _is_fit(rules, "completion_a"),
-            _is_fit(rules, "completion_b"),
-            _is_read_by(annotator, "completion_a__prompt__language"),
+            matching.is_fit(rules, "completion_a"),
+            matching.is_fit(rules, "completion_b"),
+            matching.in_languages_of(annotator, "completion_a__prompt__language"),
             run=run,
             use=use,
             retired_at=None,
@@ -303,25 +305,3 @@ def _draw_side(rng: np.random.Generator) -> Side:
 def _draw_one(rows: "QuerySet[Any]", rng: np.random.Generator) -> Any:
     ids = list(rows.order_by("id").values_list("id", flat=True))
     return rows.get(pk=int(rng.choice(ids))) if ids else None
-
-
-def _hidden() -> "QuerySet[Completion, Any]":
-    return Completion.objects.hidden().values("pk")
-
-
-def _is_fit(rules: RatingRules, completion: str) -> Q:
-    """Keep out what was reported, and where the run says so what names its maker."""
-    prefix = "" if completion == "pk" else f"{completion}__"
-    fit = ~Q(**{f"{completion}__in": _hidden()})
-    return fit & Q(**{f"{prefix}names_maker": ""}) if rules.leaves_out_maker_names else fit
-
-
-def _is_read_by(annotator: Annotator, language: str) -> Q:
-    """Keep prompts in the annotator's languages; who was never asked gets them all."""
-    if annotator.kind == Annotator.Kind.SIMULATED or not annotator.languages:
-        return Q()
-    subtags = sorted({primary_subtag(tag) for tag in annotator.languages})
-    plain = Q(**{f"{language}__in": subtags})
-    return reduce(
-        or_, (Q(**{f"{language}__startswith": f"{subtag}-"}) for subtag in subtags), plain
-    )

@@ -1,7 +1,9 @@
 """What can be refused in Kurabe, each with one line that a person can act on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
 
 class Refused(Exception):
@@ -44,6 +46,14 @@ class VotesComplete(NothingLeft):
     """The round has, or is about to have, all the votes that it wanted."""
 
 
+class RoundDecided(NothingLeft):
+    """The round has its answer, and the run stops early."""
+
+
+class RunPaused(NothingLeft):
+    """An admin has paused the run: nothing is drawn until it goes on."""
+
+
 class NothingToCompare(NothingLeft):
     """No two candidates of the round have completions of one prompt."""
 
@@ -58,6 +68,10 @@ class DailyLimitReached(NothingLeft):
 
 class RunClosed(NothingLeft):
     """The run has ended, and will not take votes again."""
+
+
+class RunCancelled(NothingLeft):
+    """The run was given up, and will not take votes again."""
 
 
 class NoLanguage(Refused):
@@ -88,6 +102,10 @@ class WrongState(Refused):
     """The run is not in a state that allows this."""
 
 
+class DraftChanged(WrongState):
+    """Somebody else changed the draft after it was looked at."""
+
+
 class LedgerBusy(Refused):
     """Votes are being imported into the run, so no cut-off can be taken now."""
 
@@ -97,7 +115,15 @@ class ExportRefused(Refused):
 
 
 class TrainingRefused(Refused):
-    """The training run cannot start as it was asked for."""
+    """The training run cannot start as it was asked for; `field` is what it is about, if one is."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class JudgeRefused(Refused):
+    """An LLM judge, or its template, cannot be as it was asked for."""
 
 
 class RulesRefused(Refused):
@@ -108,12 +134,64 @@ class RulesRefused(Refused):
         self.field = field
 
 
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a plan.
+
+    Attributes:
+        path: where, as in `models.0.sampling.temperature`; empty: the plan as a whole.
+        message: what is wrong and what would be right, in the reader's language.
+        kind: pydantic's name of the error; `plan` where the rule is ours.
+        context: pydantic's numbers of it, such as `ge`.
+    """
+
+    path: str
+    message: str
+    kind: str = "plan"
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class PlanRefused(Refused):
+    """A plan cannot be launched; `faults` are all that is wrong in it."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = list(faults)
+
+
+class PreviewFailed(Refused):
+    """What a model would read cannot be shown; the text says why."""
+
+
+class TokenRefused(Refused):
+    """An account cannot have the token that was asked for."""
+
+
 class GoldRefused(Refused):
     """Two completions cannot become a pair with a known answer."""
 
 
 class ExclusionRefused(Refused):
     """The annotator cannot be excluded, or the exclusion not be undone; the text says why."""
+
+
+class NoSuchSlice(Refused):
+    """A run has no votes of that kind, and can have none; the text says what there is."""
+
+
+class ScaleRefused(Refused):
+    """A ranking cannot be shown on that scale."""
+
+
+class NotRanked(Refused):
+    """The votes could not be ranked by these settings."""
+
+
+class NothingToDecide(Refused):
+    """No vote counts in the run, so no candidate can be chosen."""
 
 
 class NotRankedAgain(Refused):
@@ -124,8 +202,16 @@ class GenerationFailed(Exception):
     """The engine's process ended with an error."""
 
 
+class GenerationInterrupted(Exception):
+    """The engine's process was killed, or its worker is about to end; another try may do."""
+
+
 class TrainingFailed(Exception):
     """The trainer's process ended with an error."""
+
+
+class TrainingInterrupted(Exception):
+    """The trainer's process was killed, or its worker is about to end; another try may do."""
 
 
 def names_like(name: str, names: Iterable[str]) -> str:

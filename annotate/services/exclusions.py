@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Exclusion, SelectionRun, User
-from annotate.services import errors, ledger, waiting
+from annotate.services import errors, estimating, ledger, waiting
 from annotate.services.rankings import rank_again
 
 
@@ -39,6 +39,7 @@ def exclude(
             excluded_at=timezone.now(),
             excluded_by=by,
         )
+        estimating.note_exclusion(run=run)
     rank_again(run=run)
     return exclusion
 
@@ -61,6 +62,7 @@ def undo_exclusion(*, exclusion: Exclusion, reason: str, by: User | None = None)
         locked.undone_at = timezone.now()
         locked.undone_by = by
         locked.save(update_fields=["undone_reason", "undone_number", "undone_at", "undone_by"])
+        estimating.note_exclusion(run=locked.run)
     rank_again(run=locked.run)
     return locked
 

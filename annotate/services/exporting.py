@@ -21,6 +21,7 @@ from annotate.models import (
     User,
     Vote,
 )
+from annotate.models.votes import VoteQuerySet
 from annotate.services import errors
 from annotate.services.ledger import take_cutoff
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Outcome = Vote.Outcome
 KINDS = Annotator.Kind.values
+VOTERS = ("people", "judges", "together")
 Message = dict[str, str]
 
 VOTE_COLUMNS = ("id", "prompt", "candidate_a", "sample_a", "candidate_b", "sample_b", "outcome",
@@ -43,17 +45,31 @@ class PairRule:
     Attributes:
         min_votes: decisive votes (not ties, not both bad) that a pair needs, at least 1.
         margin: by how many of them one side must lead, at least 1.
+        voters: whose votes count: people's (simulated annotators stand for people), judges', or
+            both kinds' as one crowd.
+        round: the number of the only round whose votes count; None: all rounds'. Votes on replies
+            of the model that is to be trained are fresh, those on its forebears' are not.
     """
 
     min_votes: int = 1
     margin: int = 1
+    voters: str = "people"
+    round: int | None = None
 
     def __post_init__(self) -> None:
+        if self.voters not in VOTERS:
+            raise errors.ExportRefused(
+                f"voters is {self.voters!r}; it must be one of {', '.join(VOTERS)}"
+            )
         for name in ("min_votes", "margin"):
             if getattr(self, name) < 1:
                 raise errors.ExportRefused(
                     f"{name} is {getattr(self, name)}; it must be at least 1"
                 )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what a dataset stores: a rule for all rounds names none."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +93,22 @@ def export_preferences(
         ExportRefused: no pair of completions has the votes that the rule asks for.
         LedgerBusy: votes are being imported into the run.
     """
-    cutoff = take_cutoff(run=run)
-    counts: Counter[str] = Counter()
     folder = django_settings.KURABE_HOME / "datasets"
     folder.mkdir(exist_ok=True)
+    dataset = draft_preferences(run=run, rule=rule, folder=folder)
+    dataset.created_by = created_by
+    dataset.save()
+    return dataset
+
+
+def draft_preferences(*, run: SelectionRun, rule: PairRule, folder: Path) -> PreferenceDataset:
+    """Write the run's preference pairs into a folder under KURABE_HOME; no row is kept of it.
+
+    Raises:
+        ExportRefused, LedgerBusy: as `export_preferences` does.
+    """
+    cutoff = take_cutoff(run=run)
+    counts: Counter[str] = Counter()
     written = write_rows(
         folder / f"{run.slug}-{cutoff}.jsonl", preference_rows(run, cutoff, rule, counts)
     )
@@ -90,15 +118,14 @@ def export_preferences(
             f"run {run.slug} gives no pairs: {describe_left_out(counts) or 'no vote stands'}; a"
             f" pair needs {rule.min_votes} or more decisive votes and a lead of {rule.margin}"
         )
-    return PreferenceDataset.objects.create(
+    return PreferenceDataset(
         run=run,
         cutoff=cutoff,
-        filters=asdict(rule),
+        filters=rule.to_dict(),
         counts=dict(counts),
         n_pairs=written.n_rows,
         path=str(written.path.relative_to(django_settings.KURABE_HOME)),
         sha256=written.sha256,
-        created_by=created_by,
     )
 
 
@@ -169,14 +196,39 @@ def preference_rows(
     run: SelectionRun, cutoff: int, rule: PairRule, counts: Counter[str]
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each pair of completions with a majority; count the others by reason."""
-    for pair in _voted_pairs(run, cutoff).iterator(chunk_size=2_000):
+    votes = counted_votes(run, cutoff, rule.voters, rule.round)
+    for pair in _voted_pairs(votes).iterator(chunk_size=2_000):
         reason = _left_out(pair, rule)
         counts[reason or "pairs"] += 1
+        if reason is None and pair["n_judge"]:
+            counts["pairs_with_judges"] += 1
         if reason is None:
             yield _preference_row(run, pair)
 
 
-def _voted_pairs(run: SelectionRun, cutoff: int) -> QuerySet[Vote, Any]:
+def counted_votes(
+    run: SelectionRun, cutoff: int, voters: str, round_number: int | None = None
+) -> VoteQuerySet:
+    """Find the votes that preference pairs are made of, by a `PairRule`'s voters and round."""
+    votes = Vote.objects.of_run(run).counting_at(cutoff)
+    if round_number is not None:
+        votes = votes.filter(comparison__round__number=round_number)
+    if voters == "people":
+        return votes.by_people()
+    is_judge = Q(comparison__annotator__kind=Annotator.Kind.JUDGE)
+    return votes.filter(is_judge) if voters == "judges" else votes
+
+
+def votes_behind(dataset: PreferenceDataset) -> VoteQuerySet:
+    """Find the votes that a dataset was made of.
+
+    Before judges were told apart, a dataset was made of everybody's.
+    """
+    voters = dataset.filters.get("voters", "together")
+    return counted_votes(dataset.run, dataset.cutoff, voters, dataset.filters.get("round"))
+
+
+def _voted_pairs(votes: VoteQuerySet) -> QuerySet[Vote, Any]:
     """Count the votes on each pair of completions and depth, in a stable order.
 
     A vote on a turn is on the conversation as far as that turn; turn 0 is the whole of it.
@@ -207,9 +259,7 @@ def _voted_pairs(run: SelectionRun, cutoff: int) -> QuerySet[Vote, Any]:
         output_field=IntegerField(),
     )
     return (
-        Vote.objects.of_run(run)
-        .counting_at(cutoff)
-        .order_by()
+        votes.order_by()
         .values(depth=depth, **{name: F(field) for name, field in (fields | texts).items()})
         .annotate(**tallies, **kinds)
         .order_by(*fields.values(), "depth")
@@ -266,7 +316,8 @@ def _preference_row(run: SelectionRun, pair: dict[str, Any]) -> dict[str, Any]:
 
 def describe_left_out(counts: Mapping[str, int]) -> str:
     """List what no pair was made of, with the numbers."""
-    left_out = sorted((reason, n) for reason, n in counts.items() if reason != "pairs")
+    made = ("pairs", "pairs_with_judges")
+    left_out = sorted((reason, n) for reason, n in counts.items() if reason not in made)
     return ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in left_out)
 
 

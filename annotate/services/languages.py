@@ -1,10 +1,12 @@
 """Languages by their tags, such as ja or en-GB."""
 
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language_info, gettext_noop
 
 from annotate.generation.scripts import primary_subtag
 
 __all__ = ["language_name", "own_name", "primary_subtag"]
+
+gettext_noop("English")  # in our own catalogue: Django's Japanese says that it is American
 
 
 def language_name(tag: str) -> str:

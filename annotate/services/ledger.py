@@ -36,15 +36,20 @@ def next_number() -> int:
         return int(cursor.fetchone()[0])
 
 
-def take_cutoff(*, run: SelectionRun) -> int:
+def take_cutoff(*, run: SelectionRun, timeout_ms: int | None = None) -> int:
     """Draw a number that parts the run's votes for ever into earlier and later ones.
 
+    Args:
+        timeout_ms: how long to wait for whoever is writing; volunteers wait with us meanwhile.
+            Five seconds where None.
+
     Raises:
-        LedgerBusy: somebody has been writing votes of the run for five seconds.
+        LedgerBusy: somebody has been writing votes of the run for so long.
     """
+    timeout_ms = CUTOFF_TIMEOUT_MS if timeout_ms is None else timeout_ms
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {CUTOFF_TIMEOUT_MS}")
+            cursor.execute(f"SET LOCAL lock_timeout = {timeout_ms:d}")
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, run.pk])
             number = next_number()
             cursor.execute("SET LOCAL lock_timeout = DEFAULT")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
 
 from annotate.models import Candidate, Consent, PreferenceDataset, SelectionRun, Vote
+from annotate.services.exporting import votes_behind
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _withdrawn_votes(dataset: PreferenceDataset) -> QuerySet[Vote, tuple[int, in
     taken_back = Consent.objects.filter(
         annotator=OuterRef("comparison__annotator"), withdrawn_at__gte=OuterRef("created_at")
     )
-    votes = Vote.objects.of_run(dataset.run).counting_at(dataset.cutoff)
+    votes = votes_behind(dataset)
     return (
         votes.filter(withdrawn_number__isnull=False, comparison__prompt__is_held_out=False)
         .order_by()

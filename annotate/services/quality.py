@@ -62,6 +62,9 @@ class RunQuality:
 def measure_quality(*, run: SelectionRun, by: str | None = None) -> list[RunQuality]:
     """Measure the votes of a run that stand now; practice is left out.
 
+    Agreement, side bias and reliability are those of people. LLM judges have rows of their own,
+    with their agreement with people.
+
     Args:
         by: a key of `SLICES`, for one answer for each value of it; None for one on everything.
     """
@@ -97,7 +100,9 @@ def _measure(
     annotators, why_unreliable = measure_annotators(columns, slice_, excluded, lengths)
     gaps = _gaps_of_run(agreement, left) | gaps_of_annotators(annotators, why_unreliable)
     kinds = Counter(
-        vote.kind for vote, counts in zip(slice_.ballots, columns.counts, strict=True) if counts
+        vote.kind
+        for vote, counts in zip(slice_.ballots, columns.is_included, strict=True)
+        if counts
     )
     return RunQuality(
         run=run,

@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 from django.utils.translation import gettext as _
 
-from annotate.models import Exclusion
+from annotate.models import Annotator, Exclusion
 from annotate.models.comparisons import Purpose
 from annotate.ranking import encode_outcomes
 from annotate.ranking.agreement import agreement_with_others, self_consistency
@@ -88,7 +88,10 @@ class Columns:
         self.is_right = np.array([vote.is_right for vote in ballots], dtype=np.bool_)
         self.ranks = purpose == Purpose.RANKING
         is_excluded = np.array([vote.annotator in excluded for vote in ballots], dtype=np.bool_)
-        self.counts = self.ranks & ~is_excluded
+        is_judge = np.array([vote.kind == Annotator.Kind.JUDGE for vote in ballots], dtype=np.bool_)
+        self.is_included = self.ranks & ~is_excluded
+        # LLM judges are compared with people, and people with each other.
+        self.counts = self.is_included & ~is_judge
         self.is_for_a_side = self.ranks & (self.outcome < TIE) & (self.side != 0)
         self.is_left = ((self.outcome == 0) == (self.side == 1)).astype(np.int64)
 

@@ -1,32 +1,34 @@
 """Turn votes into rankings, and keep each as a snapshot that can be computed again."""
 
-import itertools
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from annotate.models import Candidate, Exclusion, Ranking, SelectionRun, Vote
+from annotate.models import Annotator, Candidate, Exclusion, Ranking, SelectionRun, Stop
 from annotate.ranking import (
+    RankingFit,
     RankingSettings,
     StrengthsDidNotConverge,
-    encode_outcomes,
     rank_candidates,
 )
 from annotate.services import errors
 from annotate.services.ledger import take_cutoff
+from annotate.services.slices import (
+    TOGETHER,
+    check_filters,
+    filters_of,
+    named_slices,
+    round_of,
+    split_votes,
+)
+from annotate.services.vote_columns import Votes, number_pairs, read_votes
 
-SLICES = {
-    "language": "comparison__prompt__language",
-    "category": "comparison__prompt__category",
-    "turn": "turn",
-}
-TURN_NAMES = {Vote.WHOLE_CONVERSATION: "overall"}
-
-Ballot = tuple[int, int, str, int, str]  # candidate a, candidate b, outcome, annotator, its kind
+Candidates = Sequence[tuple[int, str]]  # (id, name), in the order of their ids
 
 
 def store_rankings(
@@ -34,29 +36,48 @@ def store_rankings(
     run: SelectionRun,
     settings: RankingSettings,
     by: str | None = None,
-    round_number: int | None = None,
+    filters: Mapping[str, Any] | None = None,
 ) -> list[Ranking]:
-    """Rank the run's candidates by all votes that stand now, as a whole or slice by slice.
+    """Rank the run's candidates by people's votes that stand now, as a whole or slice by slice.
+
+    Simulated annotators stand for people. LLM judges are ranked by apart, or `together` with
+    people, where the filter `kind` says so.
+
+    Where the votes of a round were looked at until they had their answer, `settings.anytime` is
+    turned on: the usual intervals hold only for a number of votes that the votes did not decide.
 
     Args:
         by: a key of `SLICES`, for one ranking of each value; None for one of everything.
-        round_number: count only the votes of this round, and rank only its candidates.
+        filters: what votes must have to count, by the keys of `SLICES`; of one round only its
+            candidates are ranked.
 
     Raises:
         LedgerBusy: votes are being imported into the run.
+        NoSuchSlice: the run has nothing that such a filter asks for.
+        StrengthsDidNotConverge: wins too lopsided for a prior too small.
     """
-    cutoff = take_cutoff(run=run)
-    filters: dict[str, Any] = {} if round_number is None else {"round": round_number}
-    ballots = read_ballots(run=run, cutoff=cutoff, filters=filters, by=by)
-    if by is None:
-        ballots.setdefault(None, [])
-    candidates = _candidates(run, filters, itertools.chain.from_iterable(ballots.values()))
-    n_excluded = Exclusion.objects.filter(run=run).standing_at(cutoff).count()
-    return [
-        _store(run, cutoff, filters | ({} if by is None else {"by": by, "value": value}), settings,
-               candidates, ballots[value], n_excluded)
-        for value in sorted(ballots, key=str)
-    ]  # fmt: skip
+    filters = dict(filters or {})
+    check_filters(run=run, by=by, filters=filters)
+    return _store_each(run, settings, by, filters)
+
+
+def rank_now(
+    *, run: SelectionRun, by: str | None = None, filters: Mapping[str, Any] | None = None
+) -> list[Ranking]:
+    """Store rankings of one kind, with the settings that this kind had last.
+
+    Raises:
+        LedgerBusy: votes are being imported into the run.
+        NoSuchSlice: the run has nothing that such a filter asks for.
+        NotRanked: the strengths do not converge.
+    """
+    filters = dict(filters or {})
+    settings = _newest_of_each_kind(run).get(_kind(by, filters), RankingSettings())
+    try:
+        return store_rankings(run=run, settings=settings, by=by, filters=filters)
+    except StrengthsDidNotConverge as error:
+        said = _("These votes cannot be ranked by the settings that were used last: %(why)s")
+        raise errors.NotRanked(said % {"why": error}) from error
 
 
 def rank_again(*, run: SelectionRun, at_least_once: bool = False) -> list[Ranking]:
@@ -71,112 +92,81 @@ def rank_again(*, run: SelectionRun, at_least_once: bool = False) -> list[Rankin
     Raises:
         NotRankedAgain: votes are being imported into the run, or the strengths do not converge.
     """
+    newest = _newest_of_each_kind(run)
+    if at_least_once and not newest:
+        newest[_kind(None, {})] = RankingSettings()
     try:
-        return _rank_each_kind(run, at_least_once=at_least_once)
+        return [
+            ranking
+            for (by, filters), settings in newest.items()
+            for ranking in _store_each(run, settings, by, json.loads(filters))
+        ]
     except (errors.LedgerBusy, StrengthsDidNotConverge) as error:
         raise errors.NotRankedAgain(
             _("This is written down, but the ranking was not made anew: %(why)s") % {"why": error}
         ) from error
 
 
-def _rank_each_kind(run: SelectionRun, *, at_least_once: bool) -> list[Ranking]:
-    newest: dict[tuple[Any, Any], RankingSettings] = {}
-    for ranking in run.rankings.defer("standings").order_by("id"):
-        kind = ranking.filters.get("by"), ranking.filters.get("round")
-        newest.pop(kind, None)  # what was ranked last is ranked last again
-        newest[kind] = settings_of(ranking)
-    if at_least_once and not newest:
-        newest[None, None] = RankingSettings()
-    return [
-        ranking
-        for (by, number), settings in newest.items()
-        for ranking in store_rankings(run=run, settings=settings, by=by, round_number=number)
-    ]
-
-
 def settings_of(ranking: Ranking) -> RankingSettings:
     """Give the settings with which a stored ranking was computed."""
-    return RankingSettings.from_dict(
-        {name: ranking.settings[name] for name in RankingSettings.__dataclass_fields__}
-    )
+    return RankingSettings.from_dict(_stored_settings(ranking))
+
+
+def changed_settings(ranking: Ranking) -> dict[str, Any]:
+    """Give by name the settings of a stored ranking that are not what a ranking has unasked."""
+    usual = RankingSettings().to_dict()
+    settings = settings_of(ranking).to_dict()
+    return {name: value for name, value in settings.items() if value != usual[name]}
+
+
+def candidates_of(ranking: Ranking) -> Candidates:
+    """List whom a stored ranking ranks, by the names that they had."""
+    return sorted((row["candidate_id"], row["name"]) for row in ranking.standings)
 
 
 def recompute(*, ranking: Ranking) -> list[dict[str, Any]]:
-    """Compute the standings of a stored ranking again, from the ledger as it stood then."""
-    filters = ranking.filters
-    ballots = read_ballots(
-        run=ranking.run, cutoff=ranking.cutoff, filters=filters, by=filters.get("by")
-    )
-    candidates = sorted((row["candidate_id"], row["name"]) for row in ranking.standings)
-    return rank_ballots(ballots.get(filters.get("value"), []), candidates, settings_of(ranking))[0]
+    """Compute the standings of a stored ranking again, from the ledger as it stood then.
 
-
-def read_ballots(
-    *, run: SelectionRun, cutoff: int, filters: dict[str, Any], by: str | None
-) -> dict[str | None, list[Ballot]]:
-    """Read the votes that stood at the cut-off, in the order of the ledger, by slice."""
-    votes = Vote.objects.of_run(run).counting_at(cutoff).order_by("id")
-    if "round" in filters:
-        votes = votes.filter(comparison__round__number=filters["round"])
-    rows = votes.values_list(
-        "comparison__candidate_a",
-        "comparison__candidate_b",
-        "outcome",
-        "comparison__annotator",
-        "comparison__annotator__kind",
-        F(SLICES[by]) if by else F("outcome"),
-    )
-    ballots: dict[str | None, list[Ballot]] = defaultdict(list)
-    for *ballot, value in rows.iterator(chunk_size=20_000):
-        ballots[_slice_name(by, value)].append(tuple(ballot))
-    return ballots
-
-
-def rank_ballots(
-    ballots: Sequence[Ballot], candidates: Sequence[tuple[int, str]], settings: RankingSettings
-) -> tuple[list[dict[str, Any]], dict[str, Any], dict[str, str]]:
-    """Rank candidates, given as (id, name), by their ballots.
-
-    Returns:
-        The standings in order, what else is to be said of the fit, and the libraries' versions.
+    They have the fields that were stored: an older ranking says less of each candidate.
     """
-    position = {candidate: index for index, (candidate, _name) in enumerate(candidates)}
-    annotators = {
-        annotator: index for index, annotator in enumerate({row[3]: 0 for row in ballots})
-    }
-    fit = rank_candidates(
-        candidate_a=np.array([position[row[0]] for row in ballots], dtype=np.int64),
-        candidate_b=np.array([position[row[1]] for row in ballots], dtype=np.int64),
-        outcome=encode_outcomes([row[2] for row in ballots]),
-        annotator=np.array([annotators[row[3]] for row in ballots], dtype=np.int64),
+    votes = read_votes(run=ranking.run, cutoff=ranking.cutoff, filters=filters_of(ranking))
+    candidates = candidates_of(ranking)
+    standings = _describe(rank_votes(votes, candidates, settings_of(ranking)), candidates)
+    stored = set(ranking.standings[0]) if ranking.standings else set()
+    return [{field: row[field] for field in row if field in stored} for row in standings]
+
+
+def rank_votes(votes: Votes, candidates: Candidates, settings: RankingSettings) -> RankingFit:
+    """Rank candidates by votes; each is known in the fit by its place in the list."""
+    ids = np.array([candidate for candidate, _name in candidates], dtype=np.int64)
+    return rank_candidates(
+        candidate_a=np.searchsorted(ids, votes["candidate_a"]),
+        candidate_b=np.searchsorted(ids, votes["candidate_b"]),
+        outcome=votes["outcome"],
+        annotator=votes["annotator"],
+        pair=number_pairs(votes),
+        prompt=votes["prompt"],
         n_candidates=len(candidates),
         settings=settings,
     )
-    standings = [
-        {
-            "name": candidates[row.candidate][1],
-            "candidate_id": candidates[row.candidate][0],
-            "group": row.group,
-            "rank": row.rank,
-            "rank_low": row.rank_low,
-            "rank_high": row.rank_high,
-            "strength": row.strength,
-            "low": row.low,
-            "high": row.high,
-            "wins": row.wins,
-            "losses": row.losses,
-            "ties": row.ties,
-            "both_bad": row.both_bad,
-            "votes": row.votes,
-        }
-        for row in fit.standings
-    ]
-    facts = {
-        "interval_method": fit.interval_method,
-        "n_annotators": fit.n_annotators,
-        "votes_by_kind": dict(sorted(Counter(row[4] for row in ballots).items())),
-    }
-    return standings, facts, dict(fit.versions)
+
+
+def _store_each(
+    run: SelectionRun, settings: RankingSettings, by: str | None, filters: dict[str, Any]
+) -> list[Ranking]:
+    cutoff = take_cutoff(run=run)
+    everybody = {"kind": TOGETHER} if by == "kind" else {}
+    votes = read_votes(run=run, cutoff=cutoff, filters=filters | everybody)
+    if by is None:
+        return [_store(run, cutoff, filters, settings, votes, _candidates(run, filters, votes))]
+    # One list for all languages and the like: who has no vote in one of them is named there too.
+    shared = None if by == "round" else _candidates(run, filters, votes)
+    rankings = []
+    for value, part in split_votes(votes, by):
+        sliced = filters | {"by": by, "value": value}
+        candidates = shared or _candidates(run, sliced, part)
+        rankings.append(_store(run, cutoff, sliced, settings, part, candidates))
+    return rankings
 
 
 def _store(
@@ -184,36 +174,87 @@ def _store(
     cutoff: int,
     filters: dict[str, Any],
     settings: RankingSettings,
-    candidates: Sequence[tuple[int, str]],
-    ballots: Sequence[Ballot],
-    n_excluded: int,
+    votes: Votes,
+    candidates: Candidates,
 ) -> Ranking:
-    standings, facts, versions = rank_ballots(ballots, candidates, settings)
+    if _was_stopped(run, cutoff, filters):
+        settings = replace(settings, anytime=True)
+    fit = rank_votes(votes, candidates, settings)
+    facts = {
+        "interval_method": fit.interval_method,
+        "clustered_by": fit.clusters,
+        "n_annotators": fit.n_annotators,
+        "votes_by_kind": _votes_by_kind(votes),
+        "n_excluded": Exclusion.objects.filter(run=run).standing_at(cutoff).count(),
+    }
     return Ranking.objects.create(
         run=run,
         cutoff=cutoff,
         filters=filters,
-        settings=settings.to_dict() | facts | {"n_excluded": n_excluded},
-        versions=versions,
-        n_votes=len(ballots),
-        standings=standings,
+        settings=settings.to_dict() | facts,
+        versions=dict(fit.versions),
+        n_votes=len(votes),
+        standings=_describe(fit, candidates),
     )
 
 
-def _candidates(
-    run: SelectionRun, filters: dict[str, Any], ballots: Iterable[Ballot]
-) -> list[tuple[int, str]]:
-    """List (id, name) of those to rank, in the order of their ids."""
+def _describe(fit: RankingFit, candidates: Candidates) -> list[dict[str, Any]]:
+    """Give the standings in order as they are stored, candidates by id and name."""
+    standings = []
+    for standing in fit.standings:
+        row = asdict(standing)
+        candidate, name = candidates[row.pop("candidate")]
+        standings.append({"name": name, "candidate_id": candidate} | row)
+    return standings
+
+
+def _votes_by_kind(votes: Votes) -> dict[str, int]:
+    return {kind: len(part) for kind, part in split_votes(votes, "kind")}
+
+
+def _was_stopped(run: SelectionRun, cutoff: int, filters: dict[str, Any]) -> bool:
+    """Tell whether the votes themselves ended a round that is among those ranked.
+
+    Those of judges never do.
+    """
+    if named_slices(filters).get("kind") == Annotator.Kind.JUDGE:
+        return False
+    stops = Stop.objects.filter(round__run=run, cutoff__lte=cutoff)
+    number = round_of(filters)
+    return (stops if number is None else stops.filter(round__number=number)).exists()
+
+
+def _candidates(run: SelectionRun, filters: Mapping[str, Any], votes: Votes) -> Candidates:
+    """List those to rank."""
     candidates = Candidate.objects.competing().filter(run=run)
-    if "round" in filters:
+    number = round_of(filters)
+    if number is not None:
         # Imported votes may be on candidates that the round does not ask volunteers about.
-        voted = {candidate for ballot in ballots for candidate in ballot[:2]}
-        of_round = Q(rounds__number=filters["round"])
+        voted = np.union1d(votes["candidate_a"], votes["candidate_b"]).tolist()
+        of_round = Q(rounds__number=number)
         candidates = candidates.filter(of_round | Q(pk__in=voted)).distinct()
     return list(candidates.order_by("id").values_list("id", "name"))
 
 
-def _slice_name(by: str | None, value: Any) -> str | None:
-    if by is None:
-        return None
-    return TURN_NAMES.get(value, str(value)) if by == "turn" else str(value)
+def _kind(by: str | None, filters: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Name a kind of ranking: what it is sliced by, and its other filters."""
+    return by, json.dumps(dict(filters), sort_keys=True, ensure_ascii=False)
+
+
+def _newest_of_each_kind(run: SelectionRun) -> dict[tuple[str | None, str], RankingSettings]:
+    """Give the settings that each kind of ranking had last; what was ranked last comes last.
+
+    A setting that an older ranking did not have yet is today's default.
+    """
+    newest: dict[tuple[str | None, str], RankingSettings] = {}
+    for ranking in run.rankings.defer("standings").order_by("id"):
+        rest = {name: ranking.filters[name] for name in ranking.filters.keys() - {"by", "value"}}
+        kind = _kind(ranking.filters.get("by"), rest)
+        newest.pop(kind, None)
+        newest[kind] = RankingSettings(**_stored_settings(ranking))
+    return newest
+
+
+def _stored_settings(ranking: Ranking) -> dict[str, Any]:
+    names = RankingSettings.__dataclass_fields__
+    return {name: ranking.settings[name] for name in names if name in ranking.settings}

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils.text import slugify
@@ -11,13 +10,14 @@ from django.utils.translation import gettext as _
 from annotate.models import GoldPair, RatingRules, ReasonTag, SelectionRun, User
 from annotate.models.comparisons import Purpose
 from annotate.services import errors, gold
+from annotate.services.changes import hold_run, log_change
 
 # Of comparisons whose votes rank nobody.
 LARGEST_SHARE = 0.5
 
 
 def set_rules(*, run: SelectionRun, by: User | None, **fields: Any) -> RatingRules:
-    """Store some of a run's rules and leave the others; the admin's log keeps who did it.
+    """Store some of a run's rules and leave the others; the run's log keeps who did it.
 
     `fields` are those of `RatingRules`; `reasons` are its tags. Votes already cast stay as they
     are.
@@ -28,13 +28,13 @@ def set_rules(*, run: SelectionRun, by: User | None, **fields: Any) -> RatingRul
     reasons = fields.pop("reasons", None)
     with transaction.atomic():
         # Held so that no practice pair is retired between the count and the rule.
-        _hold(run)
+        hold_run(run)
         _check_practice(run, fields.get("practice_needed") or 0)
         rules, _is_new = RatingRules.objects.update_or_create(run=run, defaults=fields)
         _check_rates(rules)
         if reasons is not None:
             rules.reasons.set(reasons)
-        _log(rules, by, [*fields, *([] if reasons is None else ["reasons"])])
+        log_change(rules, by=by, fields=[*fields, *([] if reasons is None else ["reasons"])])
     return rules
 
 
@@ -49,7 +49,7 @@ def add_reason(*, run: SelectionRun, by: User | None, label_en: str, label_ja: s
         message = _("The English label needs letters of the Latin alphabet.")
         raise errors.RulesRefused(message, field="label_en")
     with transaction.atomic():
-        _hold(run)
+        hold_run(run)
         last = ReasonTag.objects.aggregate(last=Max("position"))["last"] or 0
         tag, is_new = ReasonTag.objects.get_or_create(
             slug=slug, defaults={"label_en": label_en, "label_ja": label_ja, "position": last + 1}
@@ -59,7 +59,7 @@ def add_reason(*, run: SelectionRun, by: User | None, label_en: str, label_ja: s
             raise errors.RulesRefused(message % {"label": tag.label_en}, field="label_en")
         rules = _stored(run)
         rules.reasons.add(tag)
-        _log(rules, by, ["reasons"])
+        log_change(rules, by=by, fields=["reasons"])
     return tag
 
 
@@ -70,7 +70,7 @@ def retire_known(*, run: SelectionRun, by: User | None, pair: GoldPair) -> GoldP
         RulesRefused: as many right answers are needed as there are practice comparisons.
     """
     with transaction.atomic():
-        _hold(run)
+        hold_run(run)
         needed = RatingRules.of(run).practice_needed
         is_there = pair.use == Purpose.PRACTICE and pair.retired_at is None
         if is_there and _practice(run).count() <= needed:
@@ -112,18 +112,3 @@ def _practice(run: SelectionRun) -> QuerySet[GoldPair]:
 
 def _stored(run: SelectionRun) -> RatingRules:
     return RatingRules.objects.get_or_create(run=run)[0]
-
-
-def _hold(run: SelectionRun) -> None:
-    SelectionRun.objects.select_for_update(no_key=True).get(pk=run.pk)
-
-
-def _log(rules: RatingRules, by: User | None, fields: list[str]) -> None:
-    if by is not None:
-        LogEntry.objects.log_actions(
-            user_id=by.pk,
-            queryset=[rules],
-            action_flag=CHANGE,
-            change_message=[{"changed": {"fields": sorted(fields)}}],
-            single_object=True,
-        )

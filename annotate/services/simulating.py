@@ -93,8 +93,17 @@ def simulate_votes(
             cast += 1
             outcomes[choice] = outcomes.get(choice, 0) + 1
             on_vote(cast)
-    reason = "all votes are cast" if cast == votes else "nothing is left to compare"
+    reason = "all votes are cast" if cast == votes else _say_why_no_more(run)
     return Simulation(votes=cast, outcomes=outcomes, stopped_because=reason)
+
+
+def _say_why_no_more(run: SelectionRun) -> str:
+    run.refresh_from_db()
+    if run.paused_at is not None:
+        return "the run is paused"
+    if run.rounds.open().decided().exists():
+        return "the round has its answer"
+    return "nothing is left to compare"
 
 
 def simulated_users(*, n: int) -> Iterator[User]:

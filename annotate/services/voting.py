@@ -24,7 +24,7 @@ from annotate.models import (
 )
 from annotate.models.comparisons import Side, SkipReason
 from annotate.models.votes import VoteQuerySet
-from annotate.services import ballots, drawing, errors, ledger, turns, waiting
+from annotate.services import ballots, drawing, errors, estimating, ledger, pairing, turns, waiting
 
 CHOICES = ballots.CHOICES
 Mark = ballots.Mark
@@ -149,6 +149,7 @@ def record_vote(
             comparison.dropped_at = None
             comparison.save(update_fields=["answered_at", "dropped_at"])
             waiting.show_next(comparison)
+        estimating.note_vote(vote=vote, round_=comparison.round)
     return vote
 
 
@@ -180,7 +181,9 @@ def change_vote(
         if ballot.says_the_same_as(earlier):
             return earlier
         _take_back(Vote.objects.filter(pk=earlier.pk), by_id=annotator.user_id)
-        return ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
+        vote = ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
+        estimating.request_refresh(round_=comparison.round)
+    return vote
 
 
 def undo_vote(
@@ -217,6 +220,7 @@ def undo_vote(
             return None
         if comparison.skipped_at is None:
             _take_back(comparison.votes.standing(), by_id=annotator.user_id)
+            estimating.request_refresh(round_=round_)
         comparison.answered_at = comparison.skipped_at = None
         comparison.skip_reason = ""
         comparison.save(update_fields=["answered_at", "skipped_at", "skip_reason"])
@@ -295,6 +299,7 @@ def withdraw_vote(*, vote: Vote, by: User | None) -> Vote:
             _take_back(vote.comparison.votes.standing(), by_id=by.pk if by else None)
             Comparison.objects.filter(pk=vote.comparison_id).update(answered_at=None)
             vote.refresh_from_db()
+            estimating.request_refresh(round_=vote.comparison.round)
     return vote
 
 
@@ -307,10 +312,14 @@ def withdraw_all(*, annotator: Annotator, by: User | None) -> int:
         annotator = waiting.hold_annotator(annotator)
         comparisons = Comparison.objects.filter(annotator=annotator)
         votes = Vote.objects.standing().filter(comparison__annotator=annotator)
-        for run_id in sorted(set(votes.values_list("comparison__round__run", flat=True))):
+        run_ids = sorted(set(votes.values_list("comparison__round__run", flat=True)))
+        for run_id in run_ids:
             ledger.hold_ledger(run_id=run_id)
         n_votes = _take_back(votes, by_id=by.pk if by else None)
         comparisons.filter(skipped_at=None).update(answered_at=None, dropped_at=timezone.now())
+        # In one order, for two who do this at once wait for each other's wishes.
+        for round_ in Round.objects.open().filter(run__in=run_ids).order_by("id"):
+            estimating.request_refresh(round_=round_)
     return n_votes
 
 
@@ -323,7 +332,7 @@ def _lease(
 ) -> Comparison:
     """Give the oldest comparison that waits, other than `after`, or draw one."""
     if round_.run.state == SelectionRun.State.CLOSED:
-        raise errors.RunClosed(_("This run has ended. Thank you for your votes."))
+        raise drawing.tell_end(round_.run)
     if not round_.is_open:
         raise errors.RoundClosed(_("This round takes no votes."))
     with transaction.atomic():
@@ -338,7 +347,8 @@ def _lease(
 def _find_or_draw(
     round_: Round, annotator: Annotator, after: Comparison | None, rng: np.random.Generator
 ) -> Comparison | errors.NothingLeft:
-    rules = RatingRules.of(round_.run)
+    now = pairing.look_at(round_)
+    rules = now.rules
     rules.run = round_.run  # `next_turn` then finds them there
     line = waiting.list_waiting(round_, annotator, rules)
     others = [comparison for comparison in line if comparison != after]
@@ -346,7 +356,7 @@ def _find_or_draw(
         waiting.check_daily_limit(round_, annotator, rules, n_before=len(line) - len(others))
         if others:
             return others[0]
-        return drawing.draw_comparison(round_=round_, annotator=annotator, rules=rules, rng=rng)
+        return drawing.draw_comparison(now=now, annotator=annotator, rng=rng)
     except errors.NothingLeft as nothing:
         return nothing
 

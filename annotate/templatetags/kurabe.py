@@ -15,9 +15,13 @@ from annotate.models import Annotator, Report, User
 from annotate.permissions import has_role
 from annotate.rendering import render_prose
 from annotate.services.languages import language_name
+from annotate.services.rankings import changed_settings
+from annotate.services.slices import named_slices
 
 register = template.Library()
 register.filter(language_name)
+register.filter(named_slices)
+register.filter(changed_settings)
 
 NONE = "–"
 Measured = float | Literal[""] | None
@@ -55,13 +59,52 @@ def votes(kinds: Mapping[str, int]) -> dict[str, object]:
 
 
 @register.filter
-def decimals(number: Measured, places: int) -> str:
+def decimals(number: Measured, places: int = 2) -> str:
     """Write a measured number with so many decimals and a true minus sign; a dash for none."""
     if number is None or number == "":
         return NONE
     # Rounded here, for number_format cuts decimals off; adding 0 takes the sign from -0.00.
     rounded = Decimal(f"{number:.{places}f}") + 0
     return number_format(rounded, decimal_pos=places).replace("-", "−")
+
+
+@register.filter
+def percent(share: Measured, places: int = 0) -> str:
+    """Write a share of 1 in per cent; a dash for none."""
+    return NONE if share is None or share == "" else f"{decimals(100 * share, places)}%"
+
+
+@register.filter
+def plain_percent(share: float) -> str:
+    """Write a share that somebody set, such as 5%, with the digits that it has."""
+    return f"{number_format(f'{100 * share:g}')}%"
+
+
+@register.filter
+def chance(share: Measured) -> str:
+    """Write a chance in whole per cent; one that is neither 0 nor 1 is never rounded to it."""
+    if share is None or share == "" or 0.01 <= share <= 0.99 or share in (0, 1):
+        return percent(share)
+    return "<\u202f1%" if share < 0.5 else ">\u202f99%"
+
+
+@register.filter
+def evidence(e_value: Measured) -> str:
+    """Write an e-value: with a decimal up to 100, whole above, and no digits that nobody needs."""
+    if e_value is None or e_value == "":
+        return NONE
+    if e_value >= 1e6:
+        return "> " + number_format(1_000_000, force_grouping=True)
+    if e_value < 0.01:
+        return "< " + number_format(Decimal("0.01"))
+    places = 0 if e_value >= 100 or e_value == round(e_value) else 1 if e_value >= 1 else 2
+    return number_format(Decimal(f"{e_value:.{places}f}"), decimal_pos=places, force_grouping=True)
+
+
+@register.filter
+def about(count: int) -> int:
+    """Give a forecast in two digits, for no more can be foretold."""
+    return round(count, 2 - len(str(count)))
 
 
 @register.filter

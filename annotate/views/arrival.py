@@ -11,7 +11,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
-from annotate.forms_arrival import WelcomeForm
+from annotate.forms.arrival import WelcomeForm
 from annotate.models import Annotator, Invitation, RatingRules, SelectionRun
 from annotate.models.rules import Door
 from annotate.services import arrival, consent, errors

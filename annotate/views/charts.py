@@ -1,16 +1,22 @@
-"""Geometry of the small pictures beside tables: pure numbers in, coordinates out."""
+"""Curves of a training, drawn here: they come anew every two seconds, and need no script.
+
+Pure numbers in, coordinates out. The figures of rankings are in `plots/`.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from annotate.templatetags.kurabe import decimals, scientific
+
 WIDTH, HEIGHT = 320, 160
 LEFT, RIGHT, TOP, BOTTOM = 44, 312, 10, 136
 MAX_POINTS = 240
-WHISKER_WIDTH, WHISKER_MARGIN = 120, 6
+# With so few a line may be no more than a dot.
+FEW_POINTS = 12
+Measured = tuple[float, float | None]
+Box = tuple[float, float, float, float]
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-
-Interval = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -22,53 +28,85 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class LineChart:
-    """One curve over the steps; `points` is empty where nothing was measured yet."""
+class Curve:
+    """One line of a chart.
 
-    title: str
+    Attributes:
+        label: what tells it from the chart's others; empty where it is the only one.
+        points: of a polyline.
+        dots: (x, y) of each point where they are so few that a line may not be seen.
+        first, last: its values at both ends, as they are written.
+    """
+
+    label: str
     points: str
-    y_ticks: tuple[Tick, ...]
-    x_ticks: tuple[Tick, ...]
-    first: float | None
-    last: float | None
+    dots: tuple[tuple[str, str], ...]
+    first: str
+    last: str
 
 
 @dataclass(frozen=True)
-class Whisker:
-    """An interval and its centre along a line of `WHISKER_WIDTH`, with the place of 0."""
+class LineChart:
+    """Curves over the steps; none where nothing was measured yet."""
 
-    low: float
-    centre: float
-    high: float
-    zero: float
+    title: str
+    curves: tuple[Curve, ...]
+    y_ticks: tuple[Tick, ...]
+    x_ticks: tuple[Tick, ...]
 
 
-def line_chart(title: str, measured: Sequence[tuple[float, float | None]]) -> LineChart:
-    """Draw (step, value) pairs; pairs without a value are passed over."""
-    known = [(step, value) for step, value in measured if value is not None]
-    if not known:
-        return LineChart(title, "", (), (), None, None)
-    curve = thin(known)
-    ticks = round_ticks(min(y for _x, y in curve), max(y for _x, y in curve))
-    first_step, last_step = curve[0][0], curve[-1][0]
-    points = " ".join(
-        f"{_scale(x, first_step, last_step, LEFT, RIGHT):.1f},"
-        f"{_scale(y, ticks[0], ticks[-1], BOTTOM, TOP):.1f}"
-        for x, y in curve
-    )
+def line_chart(title: str, measured: Sequence[tuple[str, Sequence[Measured]]]) -> LineChart:
+    """Draw named lists of (step, value); what has no value is passed over."""
+    known = [
+        (label, thin([(step, value) for step, value in pairs if value is not None]))
+        for label, pairs in measured
+    ]
+    drawn = [(label, curve) for label, curve in known if curve]
+    if not drawn:
+        return LineChart(title, (), (), ())
+    everything = [point for _label, curve in drawn for point in curve]
+    ticks = round_ticks(min(y for _x, y in everything), max(y for _x, y in everything))
+    first_step, last_step = min(x for x, _y in everything), max(x for x, _y in everything)
+    box = (first_step, last_step, ticks[0], ticks[-1])
     return LineChart(
         title=title,
-        points=points,
+        curves=tuple(_draw(label, curve, box) for label, curve in drawn),
         y_ticks=tuple(
-            Tick(
-                round(_scale(y, ticks[0], ticks[-1], BOTTOM, TOP), 1), f"{y:.6g}".replace("-", "−")
-            )
+            Tick(round(_scale(y, ticks[0], ticks[-1], BOTTOM, TOP), 1), _write_tick(y))
             for y in ticks
         ),
         x_ticks=(Tick(LEFT, f"{first_step:g}"), Tick(RIGHT, f"{last_step:g}")),
-        first=known[0][1],
-        last=known[-1][1],
     )
+
+
+def write_value(value: float) -> str:
+    """Write a measured number with about as many digits as tell anything."""
+    size = abs(value)
+    if size >= 1_000:
+        return decimals(value, 0)
+    return decimals(value, 3) if size >= 0.01 or value == 0 else scientific(value)
+
+
+def _draw(label: str, curve: Sequence[tuple[float, float]], box: Box) -> Curve:
+    first_step, last_step, low, high = box
+    places = [
+        (
+            f"{_scale(x, first_step, last_step, LEFT, RIGHT):.1f}",
+            f"{_scale(y, low, high, BOTTOM, TOP):.1f}",
+        )
+        for x, y in curve
+    ]
+    return Curve(
+        label=label,
+        points=" ".join(f"{x},{y}" for x, y in places),
+        dots=tuple(places) if len(places) <= FEW_POINTS else (),
+        first=write_value(curve[0][1]),
+        last=write_value(curve[-1][1]),
+    )
+
+
+def _write_tick(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
 
 
 def thin(curve: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -89,23 +127,6 @@ def round_ticks(low: float, high: float) -> list[float]:
     step = next(step * magnitude for step in STEPS if step * magnitude >= rough)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [number * step for number in range(first, last + 1)]
-
-
-def whiskers(intervals: Sequence[Interval]) -> list[Whisker | None]:
-    """Place (low, centre, high) triples on one common scale; None where a number is missing."""
-    ends = [end for low, _centre, high in intervals for end in (low, high) if end is not None]
-    least, most = min([0.0, *ends]), max([0.0, *ends])
-
-    def place(value: float) -> float:
-        start, end = WHISKER_MARGIN, WHISKER_WIDTH - WHISKER_MARGIN
-        return round(_scale(value, least, most, start, end), 1)
-
-    def mark(low: float | None, centre: float | None, high: float | None) -> Whisker | None:
-        if low is None or centre is None or high is None:
-            return None
-        return Whisker(place(low), place(centre), place(high), place(0.0))
-
-    return [mark(*interval) for interval in intervals]
 
 
 def _scale(value: float, low: float, high: float, start: float, end: float) -> float:

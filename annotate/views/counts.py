@@ -68,11 +68,14 @@ class DatasetRow:
 def list_open_runs(
     annotator: Annotator | None, *, is_signed_in: bool = False
 ) -> QuerySet[SelectionRun]:
-    """Find the runs that take votes of this annotator, each with their `own_votes` in it."""
+    """Find the runs that take votes of this annotator, each with their `own_votes` in it.
+
+    A round that has its answer asks for no more, and neither does a run that is paused.
+    """
     own = _judged_in_run(annotator)
-    is_open = Exists(Round.objects.open().filter(run=OuterRef("pk")))
+    is_open = Exists(Round.objects.open().undecided().filter(run=OuterRef("pk")))
     let_in = runs_let_in(annotator=annotator, is_signed_in=is_signed_in)
-    runs = SelectionRun.objects.filter(is_open, let_in)
+    runs = SelectionRun.objects.filter(is_open, let_in, paused_at=None)
     return runs.annotate(own_votes=_count(own)).order_by("-id")
 
 
@@ -92,13 +95,21 @@ def is_finished(run: SelectionRun) -> bool:
 
 
 def list_runs() -> list[RunRow]:
-    """List all runs, the newest first, with `n_prompts`, `n_candidates` and `is_open`."""
+    """List all runs, the newest first.
+
+    Each has `n_prompts`, `n_candidates`, `is_open`, and `has_answer` where its open round has one.
+    """
     run = OuterRef("pk")
-    runs = SelectionRun.objects.annotate(
-        n_prompts=_count(Prompt.objects.filter(prompt_set__runs=run)),
-        n_candidates=_count(Candidate.objects.competing().filter(run=run)),
-        is_open=Exists(Round.objects.open().filter(run=run)),
-    ).order_by("-id")
+    runs = (
+        SelectionRun.objects.select_related("plan")
+        .annotate(
+            n_prompts=_count(Prompt.objects.filter(prompt_set__runs=run)),
+            n_candidates=_count(Candidate.objects.competing().filter(run=run)),
+            is_open=Exists(Round.objects.open().filter(run=run)),
+            has_answer=Exists(Round.objects.open().decided().filter(run=run)),
+        )
+        .order_by("-id")
+    )
     kinds = _kinds_by(Vote.objects.counting(), "comparison__round__run")
     return [RunRow(run, kinds[run.pk]) for run in runs]
 
@@ -125,6 +136,7 @@ def list_candidates(run: SelectionRun, rounds: list[RoundRow]) -> list[Candidate
     candidates = (
         run.candidates.competing()
         .annotate(n_completions=made, n_naming_makers=naming)
+        .select_related("training_run")
         .prefetch_related("parents")
     )
     withdrawn = withdrawn_by_candidate(run)

@@ -9,15 +9,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from annotate.models import PreferenceDataset, Vote
+from annotate.models import PreferenceDataset
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
 from annotate.services import lineage
+from annotate.services.exporting import votes_behind
 from annotate.views import counts
 
 # What a dataset counts under each name: its pairs, and why others were left out.
 COUNTED = {
     "pairs": gettext_lazy("pairs"),
+    "pairs_with_judges": gettext_lazy("pairs of these with votes of LLM judges"),
     "held_out": gettext_lazy("held-out prompt"),
     "empty_reply": gettext_lazy("empty reply"),
     "same_replies": gettext_lazy("the same text twice"),
@@ -32,12 +34,11 @@ COUNTED = {
 def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
     """Show what a dataset holds, and how it was made."""
     dataset = get_object_or_404(PreferenceDataset.objects.select_related("run"), pk=pk)
-    votes = Vote.objects.of_run(dataset.run).counting_at(dataset.cutoff)
     context = {
         "dataset": dataset,
         "run": dataset.run,
         "counts": [(COUNTED.get(name, name), n) for name, n in sorted(dataset.counts.items())],
-        "kinds": counts.votes_by_kind(votes),
+        "kinds": counts.votes_by_kind(votes_behind(dataset)),
         "training_runs": dataset.training_runs.select_related("base"),
         "file": file_of(dataset),
         "withdrawn": lineage.withdrawn_since(dataset),

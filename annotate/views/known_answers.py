@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest
 
-from annotate.forms_admin import BETTER
+from annotate.forms.admin import BETTER
 from annotate.models import Completion, GoldPair, Prompt, RatingRules, SelectionRun
 from annotate.models.comparisons import Outcome, Purpose
 from annotate.services import gold

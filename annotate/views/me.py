@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotate.forms_arrival import LanguagesForm
+from annotate.forms.arrival import LanguagesForm
 from annotate.models import Annotator
 from annotate.services import annotators, consent, errors
 from annotate.views.languages import languages_asked, name_languages

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotate.forms import VoteForm
+from annotate.forms.rating import VoteForm
 from annotate.models import Annotator, Comparison, RatingRules, Report, SelectionRun, Vote
 from annotate.models.comparisons import Purpose, Side
 from annotate.services import errors, voting

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
-from annotate.forms import VoteForm
+from annotate.forms.rating import VoteForm
 from annotate.models import Annotator, Comparison, RatingRules, SelectionRun
 from annotate.models.comparisons import Outcome, Side
 from annotate.services import errors, practice, voting

@@ -17,6 +17,7 @@ class Progress:
 
     `streak` is the days in a row, up to today or yesterday, with something judged. `run_votes` are
     those in the open round where it wants `run_wanted` votes, else in the run; None without a run.
+    A round that has its answer wants none.
     """
 
     today: int
@@ -51,10 +52,10 @@ def _way_of(run: SelectionRun) -> tuple[int, int | None]:
     """Count what everybody judged, and how many votes are wanted.
 
     Comparisons that decide no ranking are counted too: a number that stood still after some votes
-    would tell which comparisons have a known answer or come again.
+    would tell which comparisons have a known answer or come again. LLM judges' are not.
     """
-    judged = Comparison.objects.judged().filter(round__run=run)
-    round_ = run.rounds.open().first()
+    judged = Comparison.objects.judged().by_people().filter(round__run=run)
+    round_ = run.rounds.open().undecided().first()
     if round_ is None or round_.votes_wanted is None:
         return judged.count(), None
     n_judged = judged.filter(round=round_).count()

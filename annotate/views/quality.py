@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
-from annotate.forms import ExclusionForm
+from annotate.forms.rating import ExclusionForm
 from annotate.models import Annotator, Exclusion, SelectionRun, User
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required

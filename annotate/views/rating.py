@@ -14,7 +14,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from annotate.forms import ReportForm, SkipForm, VoteForm
+from annotate.forms.rating import ReportForm, SkipForm, VoteForm
 from annotate.models import Annotator, RatingRules, SelectionRun
 from annotate.models.comparisons import SkipReason
 from annotate.services import errors, voting
@@ -24,6 +24,7 @@ from annotate.views.judgements import Judgement
 from annotate.views.progress import progress_of
 from annotate.views.reading import chosen_view, remember_view
 from annotate.views.sequence import Step, current_step, shown_by, step_after
+from annotate.views.training import STOP_POLLING
 from annotate.views.verdicts import REASON_SIDES, list_verdicts, reading_ms
 from annotate.views.visitors import HtmxRequest, volunteer_page
 
@@ -73,6 +74,17 @@ def ahead(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> Http
     if not request.htmx:
         return HttpResponseRedirect(reverse("rate", args=[run.slug]))
     return _show_next(request, run, annotator)
+
+
+@require_GET
+@rating_page
+def after_pause(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
+    """Give what comes after a pause, once it is over; the page of a paused run asks for it."""
+    if not request.htmx:
+        return HttpResponseRedirect(reverse("rate", args=[run.slug]))
+    if run.paused_at is not None:
+        return HttpResponse(status=204)
+    return _show_current(request, run, annotator, status=STOP_POLLING)
 
 
 @require_POST

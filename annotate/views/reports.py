@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
-from annotate.forms_admin import VerdictForm
+from annotate.forms.admin import VerdictForm
 from annotate.models import Completion, Report
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required

@@ -1,16 +1,11 @@
 """How volunteers rate in a run, as admins set it: one page of forms."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django import forms
 from django.contrib import messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import BadRequest
 from django.db.models import Count
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,24 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
-from annotate import forms_admin
+from annotate.forms import admin as forms_admin
 from annotate.models import Invitation, RatingRules, SelectionRun
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
-from annotate.services import errors, invitations, rules
+from annotate.services import invitations, rules
 from annotate.services.instructions import instructions_for
 from annotate.views import known_answers
-
-
-@dataclass(frozen=True)
-class Part:
-    """A form of the page, the service it calls, and what the page says then, in which section."""
-
-    form: type[forms_admin.RunForm | forms_admin.RulesForm]
-    act: Callable[..., Any]
-    notice: Any
-    section: str
-
+from annotate.views.form_pages import Part, Sent, find_last_change, list_forms, take_part
 
 SAVED = _("Saved. It holds from now on; votes already cast stay as they are.")
 ADDED = _("Added. Volunteers meet it from now on.")
@@ -72,60 +57,31 @@ PARTS = {
 def run_rating(request: SignedInRequest, slug: str) -> HttpResponse:
     """Show the run's rules; take one of the page's forms, and show the page again."""
     run = get_object_or_404(SelectionRun, slug=slug)
-    if request.method == "GET":
-        return _show(request, run, {})
-    name = request.POST.get("part", "")
-    if name not in PARTS:
-        raise BadRequest(f"no part of the page is called {name!r}")
-    part = PARTS[name]
-    form = part.form(request.POST, run=run, auto_id=f"{name}-%s")
-    if form.is_valid():
-        try:
-            part.act(run=run, by=request.user, **form.cleaned_data)
-        except errors.RulesRefused as refusal:
-            form.add_error(refusal.field, str(refusal))
-        except errors.GoldRefused as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            messages.success(request, part.notice, extra_tags=part.section)
-            return HttpResponseRedirect(f"{request.path}#{part.section}", status=303)
-    return _show(request, run, {name: form}, status=400)
+    return take_part(request, run, PARTS, _show)
 
 
 def _show(
     request: SignedInRequest,
     run: SelectionRun,
-    sent: Mapping[str, forms.BaseForm],
+    sent: Sent,
     *,
     status: int = 200,
 ) -> HttpResponse:
     """Show every form, those that were sent with what is wrong in them."""
-    unsent = {
-        name: part.form(run=run, auto_id=f"{name}-%s")
-        for name, part in PARTS.items()
-        if name not in sent
-    }
     context = {
         "run": run,
-        "forms": unsent | dict(sent),
+        "forms": list_forms(PARTS, run, sent),
         "faulty": [PARTS[name].section for name in sent],
         "notices": {each.extra_tags: each for each in messages.get_messages(request)},
         "address": request.build_absolute_uri(reverse("rate", args=[run.slug])),
         "house": _house_instructions(run),
         "invitations": _list_invitations(request, run),
-        "last_change": _last_change(run),
+        "last_change": find_last_change(run, "rating"),
         "known": known_answers.list_known(run),
         "lacks_gold": known_answers.lacks_gold(run),
         "choice": known_answers.choice_of(request, run),
     }
     return render(request, "runs/rating/page.html", context, status=status)
-
-
-def _last_change(run: SelectionRun) -> LogEntry | None:
-    """Give who changed the rules last, and when; None where nobody has."""
-    table = ContentType.objects.get_for_model(RatingRules)
-    entries = LogEntry.objects.filter(content_type=table, object_id=str(run.pk))
-    return entries.select_related("user").order_by("-action_time", "-pk").first()
 
 
 def _house_instructions(run: SelectionRun) -> dict[str, str]:

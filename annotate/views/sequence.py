@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Comparison, Round, SelectionRun
-from annotate.services import errors, voting
+from annotate.services import drawing, errors, voting
 from annotate.views.counts import is_finished
 
 
@@ -74,5 +74,7 @@ def _open_round(run: SelectionRun) -> Round:
     if round_ is not None:
         return round_
     if is_finished(run):
-        raise errors.RunClosed(_("This run has ended."))
+        raise drawing.tell_end(run)
+    if run.paused_at is not None:
+        raise drawing.tell_pause()
     raise errors.RoundClosed(_("This run takes no votes at the moment."))

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from annotate.forms_account import AddressForm, PasswordForm
+from annotate.forms.account import AddressForm, PasswordForm
 from annotate.views.visitors import annotator_for
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,7 @@ import evalica
 import numpy as np
 
 from annotate.ranking import RankingSettings, rank_candidates
-from annotate.ranking.arrays import FloatArray
+from annotate.ranking.arrays import FloatArray, IntArray
 from annotate.ranking.groups import split_groups
 from annotate.ranking.strengths import fit_strengths
 from annotate.ranking.tally import count_votes
@@ -78,9 +78,9 @@ def make_rows(votes: LlmfaoVotes) -> list[Row]:
     xs, ys = columns["candidate_a"].tolist(), columns["candidate_b"].tolist()
     winners = [WINNERS[code] for code in columns["outcome"]]
 
-    def kurabe(prior: float) -> FloatArray:
+    def kurabe(prior: float, shown: Mapping[str, IntArray] | None = None) -> FloatArray:
         settings = RankingSettings(prior=prior, n_resamples=1000)
-        fit = rank_candidates(**columns, n_candidates=n, settings=settings)
+        fit = rank_candidates(**columns, **(shown or {}), n_candidates=n, settings=settings)
         strengths = {row.candidate: row.strength for row in fit.standings}
         return np.array([strengths[candidate] for candidate in range(n)])
 
@@ -98,6 +98,7 @@ def make_rows(votes: LlmfaoVotes) -> list[Row]:
     return [
         Row("kurabe: strengths, CR3, ranks, 1,000 resamples", lambda: kurabe(0)),
         Row("  the same with the phantom, prior 0.5", lambda: kurabe(0.5)),
+        Row("  and clustered by pair and by prompt, too", lambda: kurabe(0.5, votes.shown)),
         Row("kurabe: strengths alone", kurabe_strengths),
         Row("evalica: strengths, tolerance 1e-6", lambda: peer(1e-6)),
         Row("evalica: strengths, tolerance 1e-11", lambda: peer(1e-11)),

@@ -20,11 +20,13 @@ class LlmfaoVotes:
     Attributes:
         names: of the candidates, in order of index.
         columns: candidate_a, candidate_b, outcome and annotator, each (votes,).
+        shown: prompt and pair (of completions: prompt and both candidates), each (votes,).
         reference: strength of each candidate by choix and by evalica, no regularisation.
     """
 
     names: tuple[str, ...]
     columns: dict[str, IntArray]
+    shown: dict[str, IntArray]
     reference: dict[str, tuple[float, float]]
 
 
@@ -34,14 +36,18 @@ def read_llmfao(folder: Path) -> LlmfaoVotes:
         rows = list(csv.DictReader(file))
     names = sorted({row[side] for row in rows for side in ("left", "right")})
     place = {name: index for index, name in enumerate(names)}
+    left, right = (np.array([place[row[side]] for row in rows]) for side in ("left", "right"))
+    prompt = np.array([int(row["prompt"]) for row in rows])
+    first, second = np.minimum(left, right), np.maximum(left, right)
     return LlmfaoVotes(
         names=tuple(names),
         columns={
-            "candidate_a": np.array([place[row["left"]] for row in rows]),
-            "candidate_b": np.array([place[row["right"]] for row in rows]),
+            "candidate_a": left,
+            "candidate_b": right,
             "outcome": encode_outcomes(_OUTCOMES[row["winner"]] for row in rows),
             "annotator": np.array([int(row["worker"]) for row in rows]),
         },
+        shown={"prompt": prompt, "pair": (prompt * len(names) + first) * len(names) + second},
         reference=_read_reference(folder / "reference.json"),
     )
 

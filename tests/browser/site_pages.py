@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.core.cache import cache
 from django.template.loader import render_to_string
@@ -10,18 +11,33 @@ from playwright.sync_api import Page
 
 from annotate.models import (
     Annotator,
+    Candidate,
+    Completion,
+    DecisionRules,
+    GenerationShard,
     Invitation,
     PassageMark,
+    RankingFigure,
     ReasonTag,
     Report,
     Round,
+    RunEvent,
+    RunPlan,
     SelectionRun,
     TrainingRun,
     User,
 )
-from annotate.services import exclusions, rounds
+from annotate.models.rankings import FigureKind
+from annotate.services import deciding, exclusions, measuring, states
+from annotate.services.changes import log_event
+from annotate.services.launching import draft_run, read_plan
+from annotate.services.rankings import rank_now
 from tests import factories as make
-from tests.views.pages import cast_votes, make_dataset, make_ranking, make_training
+from tests.services.deciding.polls import open_grid, poll, prefer_first
+from tests.views.estimates import make_difference, make_estimate, make_evidence, make_stop
+from tests.views.figure_content import CONTENT
+from tests.views.judged import let_judge, make_judge, make_scorer, score
+from tests.views.pages import FORECAST, cast_votes, make_dataset, make_ranking, make_training
 
 MARKUP = """### A heading
 
@@ -50,6 +66,11 @@ class Site:
     turns_run: SelectionRun
     closed_run: SelectionRun
     emptied_run: SelectionRun
+    decided_run: SelectionRun
+    generating_run: SelectionRun
+    paused_run: SelectionRun
+    cancelled_run: SelectionRun
+    chosen_run: SelectionRun
     volunteer: User
     newcomer: User
     admin: User
@@ -91,7 +112,9 @@ def make_site() -> Site:
     draw_rich_pair(round_, volunteer)
     add_care(round_, admin)
     add_outcomes(round_)
-    others = [make.make_open_round() for _run in range(5)]
+    add_estimate(round_)
+    add_lineage(round_)
+    others = [make.make_open_round() for _run in range(9)]
     site = Site(
         round_=round_,
         open_run=others[0].run,
@@ -99,6 +122,11 @@ def make_site() -> Site:
         turns_run=others[2].run,
         closed_run=others[3].run,
         emptied_run=others[4].run,
+        decided_run=others[5].run,
+        generating_run=others[6].run,
+        paused_run=others[7].run,
+        cancelled_run=others[8].run,
+        chosen_run=choose_one(admin),
         volunteer=volunteer,
         newcomer=make.make_user(),
         admin=admin,
@@ -113,7 +141,62 @@ def make_site() -> Site:
     ask_turn_by_turn(others[2])
     close(others[3], volunteer)
     cast_votes(others[4], Annotator.objects.get(user=volunteer), 3)
+    add_judges(others[4])
+    decide(others[5])
+    make_completions_come(others[6], admin)
+    states.pause_run(run=site.paused_run, by=admin)
+    cast_votes(others[8], Annotator.objects.get(user=volunteer), 2)
+    states.cancel_run(run=site.cancelled_run, by=admin)
+    add_plans(site)
     return site
+
+
+def add_plans(site: Site) -> None:
+    """Have an admin fill in a draft, and let a run have its frozen plan."""
+    asked = site.open_run.prompt_sets.get().slug
+    chatml = {"model": "/models/other", "engine": "transformers", "prompt_format": "chatml"}
+    preset = {"preset": "shisa-7b-v1", "engine": "vllm", "engine_options": {"dtype": "bfloat16"}}
+    plan = read_plan(
+        {
+            "slug": "draft",
+            "prompts": {"sets": [asked]},
+            "models": [preset, chatml],
+            "grid": {"temperature": [0.1, 0.7], "top_p": [0.9, 1]},
+        }
+    )
+    draft_run(plan=plan, by=site.admin)
+    RunPlan.objects.create(
+        run=site.generating_run, config=plan.model_dump(mode="json"), sha256=plan.sha256(),
+        launched_at=timezone.now(), launched_by=site.admin,
+    )  # fmt: skip
+
+
+def add_scores(round_: Round) -> None:
+    """Let a judge score every reply, some better than others."""
+    judge = make_scorer()
+    completions = Completion.objects.filter(candidate__rounds=round_).order_by("id")
+    for number, completion in enumerate(completions):
+        score(judge, completion, *(3.5 + number % 6 for _reply in completion.replies))
+
+
+def make_completions_come(round_: Round, admin: User) -> None:
+    """Have a run make its completions: one job runs, one has failed; and its log says by whom."""
+    now, run = timezone.now(), round_.run
+    Round.objects.filter(pk=round_.pk).update(opened_at=None)
+    SelectionRun.objects.filter(pk=run.pk).update(state=SelectionRun.State.GENERATING)
+    first, second = round_.candidates.order_by("id")
+    GenerationShard.objects.create(
+        round=round_, candidate=first, n_wanted=400, n_stored=120, n_made=100, tokens_made=5_000,
+        state=GenerationShard.State.RUNNING, attempt=1, worker="node1:17", started_at=now,
+        ready_at=now - timedelta(seconds=10), seen_at=now, log="Loading weights\n" * 100,
+    )  # fmt: skip
+    GenerationShard.objects.create(
+        round=round_, candidate=second, n_wanted=400, state=GenerationShard.State.FAILED,
+        failure="error: model '/models/nowhere' cannot be loaded: there is no such folder",
+    )  # fmt: skip
+    states = {"from": "draft", "to": "generating"}
+    log_event(run=run, kind=RunEvent.Kind.LAUNCHED, by=admin, sha256="5f" * 32)
+    log_event(run=run, kind=RunEvent.Kind.STATE, by=admin, **states)
 
 
 def ask_everything(run: SelectionRun) -> None:
@@ -169,14 +252,81 @@ def add_care(round_: Round, admin: User) -> None:
     exclusions.exclude(run=run, annotator=careless, reason="Always left.", by=admin)
 
 
+def add_judges(round_: Round) -> None:
+    """Let two judges read and vote, of whom one failed since, and rank by them."""
+    let_judge(make_judge("steady"), round_, "aab", n_wanted=9)
+    let_judge(make_judge("torn"), round_, "atx")
+    round_.sittings.filter(judge__slug="torn").update(state="failed", failure="CUDA out of memory")
+    make_judge("waiting")
+    add_scores(round_)
+    for filters in ({}, {"kind": "judge"}, {"kind": "together"}):
+        rank_now(run=round_.run, filters=filters)
+
+
 def add_outcomes(round_: Round) -> None:
     """Add a ranking, a dataset and a training."""
     run = round_.run
     make_ranking(run)
-    training_run = make_training(
-        run, dataset=make_dataset(run), steps=25, state=TrainingRun.State.FINISHED
+    ranking = make_ranking(run)
+    RankingFigure.objects.bulk_create(
+        RankingFigure(ranking=ranking, kind=kind, content=content, versions={})
+        for kind, content in CONTENT.items()
     )
-    make.make_candidate(run, training_run=training_run)
+    dataset, base = make_dataset(run), make_trainable(run)
+    child = make_training(
+        run, base=base, dataset=dataset, steps=25, state=TrainingRun.State.FINISHED,
+        forecast=FORECAST, gate_alpha=0.05, next_round=round_, gate_passed=False,
+        gate_evidence={"alpha": 0.05, "n_votes": 31, "n_annotators": 6, "annotators_needed": 5,
+                       "gap": None, "leads": True, "e_value": 2.5, "passed": False},
+    )  # fmt: skip
+    make.make_candidate(run, training_run=child)
+    last = child.metrics.latest("step")
+    last.values |= {"eval_loss": 0.7, "eval_reward_accuracy": 0.5, "eval_reward_margin": 0.1}
+    last.save()
+    make_training(
+        run, base=base, dataset=dataset, steps=3, state=TrainingRun.State.RUNNING, wish="stop",
+        forecast=FORECAST, child_name="the next",
+    )  # fmt: skip
+
+
+def make_trainable(run: SelectionRun) -> Candidate:
+    """Make a candidate that has weights."""
+    return make.make_candidate(
+        run, name="trainable", engine="transformers", model="/models/base", prompt_format="chatml"
+    )
+
+
+def add_lineage(round_: Round) -> None:
+    """Make one candidate the other's parent, at another temperature, and measure their replies."""
+    parent, child = round_.candidates.order_by("id")
+    child.parents.add(parent)
+    measuring.measure_missing(run=round_.run)
+
+
+def add_estimate(round_: Round) -> None:
+    """Add how far the round is from its answer."""
+    leader, rival = round_.candidates.order_by("id")
+    make_estimate(round_, make_evidence(leader, make_difference(rival)))
+
+
+def decide(round_: Round) -> None:
+    """Let the round stop, for it has its answer."""
+    DecisionRules.objects.create(run=round_.run, stops_early=True)
+    leader, rival = round_.candidates.order_by("id")
+    evidence = make_evidence(leader, make_difference(rival, 31.0), answer="best")
+    make_estimate(round_, evidence)
+    make_stop(round_, evidence)
+
+
+def choose_one(admin: User) -> SelectionRun:
+    """Decide a run of two checkpoints at two temperatures, twice."""
+    round_ = open_grid()
+    poll(round_, n_annotators=8, favours=prefer_first)
+    poll(round_, n_annotators=2, favours=prefer_first, kind="judge")
+    deciding.decide_run(run=round_.run, by=admin)
+    poll(round_, n_annotators=1, favours=prefer_first, kind="simulated")
+    deciding.decide_run(run=round_.run, by=admin)
+    return round_.run
 
 
 def ask_turn_by_turn(round_: Round) -> None:
@@ -191,7 +341,7 @@ def close(round_: Round, user: User) -> None:
     """Let the user vote in a run, and close it."""
     cast_votes(round_, Annotator.objects.get(user=user), 2)
     make_ranking(round_.run)
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     SelectionRun.objects.filter(pk=round_.run_id).update(state=SelectionRun.State.CLOSED)
 
 
@@ -222,6 +372,11 @@ def list_pages(site: Site) -> Iterator[Shown]:
     yield Shown(site.volunteer, f"/rate/{site.open_run.slug}/practice/")
     yield Shown(site.volunteer, f"/rate/{site.open_run.slug}/practice/", answer)
     yield Shown(site.volunteer, f"/rate/{site.emptied_run.slug}/")
+    yield Shown(site.volunteer, f"/rate/{site.decided_run.slug}/")
+    yield Shown(site.volunteer, f"/rate/{site.paused_run.slug}/")
+    yield Shown(site.volunteer, f"/rate/{site.cancelled_run.slug}/")
+    yield Shown(site.volunteer, f"/rate/{site.cancelled_run.slug}/results/")
+    yield Shown(site.admin, f"/runs/{site.paused_run.slug}/", open_details)
     yield Shown(site.volunteer, f"/rate/{site.closed_run.slug}/")
     yield Shown(site.volunteer, f"/rate/{site.closed_run.slug}/results/")
     yield Shown(site.volunteer, f"{rate}results/")
@@ -235,13 +390,47 @@ def list_pages(site: Site) -> Iterator[Shown]:
     yield Shown(site.volunteer, f"/runs/{run.slug}/")  # the page that says no
     yield Shown(site.admin, "/")
     yield Shown(site.admin, "/runs/")
+    yield Shown(site.admin, "/runs/new/")
+    yield Shown(site.admin, "/runs/new/", refuse_a_plan)
+    yield Shown(site.admin, "/runs/draft/plan/", open_details)
+    yield Shown(site.admin, "/runs/draft/plan/?candidate=1")
+    yield Shown(site.admin, f"/runs/{site.generating_run.slug}/plan/", open_details)
     yield Shown(site.admin, f"/runs/{run.slug}/")
+    yield Shown(site.admin, f"/runs/{site.generating_run.slug}/")
+    yield Shown(site.admin, f"/runs/{site.generating_run.slug}/jobs/")
+    failed = GenerationShard.objects.get(state=GenerationShard.State.FAILED)
+    yield Shown(site.admin, f"/runs/{site.generating_run.slug}/jobs/{failed.pk}/")
+    yield Shown(site.admin, f"/runs/{site.generating_run.slug}/jobs/{failed.pk - 1}/")
+    yield Shown(site.admin, f"/runs/{site.generating_run.slug}/log/")
+    yield Shown(site.admin, f"/runs/{site.emptied_run.slug}/judges/", open_details)
+    yield Shown(site.admin, f"/runs/{site.emptied_run.slug}/judges/readings/", open_details)
+    yield Shown(site.admin, f"/runs/{site.open_run.slug}/judges/")
+    yield Shown(site.admin, f"/runs/{site.emptied_run.slug}/scores/")
+    yield Shown(site.admin, f"/runs/{site.open_run.slug}/scores/")
+    yield Shown(site.admin, f"/runs/{run.slug}/drift/", see_pictures)
+    yield Shown(site.admin, f"/runs/{site.emptied_run.slug}/drift/")
+    yield Shown(site.admin, f"/runs/{run.slug}/sweep/", see_pictures)
     yield Shown(site.admin, f"/runs/{run.slug}/quality/")
     yield Shown(site.admin, f"/runs/{run.slug}/quality/", open_details)
     yield Shown(site.admin, f"/runs/{run.slug}/rating/", open_details)
-    yield Shown(site.admin, f"/runs/{run.slug}/rankings/{run.rankings.first().pk}/")
+    yield Shown(site.admin, f"/runs/{run.slug}/decision/")
+    yield Shown(site.admin, f"/runs/{site.decided_run.slug}/")
+    ranking = run.rankings.first()
+    yield Shown(site.admin, f"/runs/{run.slug}/rankings/", open_details)
+    yield Shown(site.admin, f"/runs/{site.open_run.slug}/rankings/")
+    yield Shown(site.admin, f"/runs/{run.slug}/rankings/{ranking.pk}/", see_pictures)
+    yield Shown(site.admin, f"/runs/{run.slug}/rankings/{ranking.pk}/?scale=logistic", open_details)
+    for kind in FigureKind:
+        yield Shown(site.admin, f"/runs/{run.slug}/rankings/{ranking.pk}/{kind}/", see_pictures)
+    yield Shown(site.admin, f"/runs/{site.chosen_run.slug}/decided/", open_details)
+    yield Shown(site.admin, f"/runs/{site.chosen_run.slug}/decided/1/")
+    yield Shown(site.admin, f"/runs/{site.open_run.slug}/decided/")
     yield Shown(site.admin, f"/datasets/{dataset.pk}/")
-    yield Shown(site.admin, f"/training/{dataset.training_runs.get().pk}/")
+    for training_run in dataset.training_runs.all():
+        yield Shown(site.admin, f"/training/{training_run.pk}/", open_details)
+    yield Shown(site.admin, f"/runs/{run.slug}/train/", open_details)
+    yield Shown(site.admin, f"/runs/{run.slug}/train/", refuse_a_training)
+    yield Shown(site.admin, f"/runs/{site.open_run.slug}/train/")
     yield Shown(site.admin, "/reports/", open_details)
 
 
@@ -250,6 +439,19 @@ def ask_for_code(page: Page) -> None:
     page.locator("input[type=email]").fill("moss@example.org")
     page.locator("input[type=email]").press("Enter")
     page.wait_for_url("**/sign-in/code/")
+
+
+def refuse_a_plan(page: Page) -> None:
+    """Save a form in which nothing is filled in."""
+    page.locator("#id_slug").press("Enter")
+    page.locator("[role=alert]").wait_for()
+
+
+def refuse_a_training(page: Page) -> None:
+    """Send a form with a setting that is no number."""
+    page.locator("#id_epochs").fill("many")
+    page.locator("#id_epochs").press("Enter")
+    page.locator("[role=alert]").wait_for()
 
 
 def meet_an_error(page: Page) -> None:
@@ -285,6 +487,11 @@ def answer(page: Page) -> None:
     """Answer the practice comparison, and come to its explanation."""
     page.locator("button[name=choice]").first.click()
     page.wait_for_load_state()
+
+
+def see_pictures(page: Page) -> None:
+    """Wait for the pictures that a script draws."""
+    page.locator("figure[data-drawn] svg").first.wait_for()
 
 
 def open_details(page: Page) -> None:

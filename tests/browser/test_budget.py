@@ -73,7 +73,7 @@ def test_second_rating_page_comes_without_its_files(open_as: Open, round_: Round
     assert {transfer.path for transfer in weigh(page, address)} == {address, f"{address}ahead/"}
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
 def test_nothing_jumps_on_the_way_through_five_votes(
     width: int, open_as: Open, round_: Round
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from annotate.models import Comparison, Round, User, Vote
-from annotate.services import rounds
+from annotate.services import states
 from tests import factories as make
 from tests.browser.conftest import Open
 from tests.browser.rating import (
@@ -249,7 +249,7 @@ def test_two_tabs_show_the_same_pairs_and_make_one_vote_of_each(
 
 def test_vote_after_the_round_closed_says_so(open_as: Open, volunteer: User, round_: Round) -> None:
     page = open_as(volunteer, address_of(round_))
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     settle(page)
     button(page, "left").click()
     expect(page.get_by_role("alert")).to_have_text(

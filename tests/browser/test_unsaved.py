@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from annotate.models import Round, User, Vote
-from annotate.services import rounds
+from annotate.services import states
 from tests import factories as make
 from tests.browser.conftest import Open
 from tests.browser.rating import (
@@ -192,7 +192,7 @@ def test_unsaved_vote_that_the_site_refuses_leaves_with_a_message(
 ) -> None:
     page = open_and_vote(open_as, volunteer, round_, None)
     if is_closed:
-        rounds.close_round(round_=round_)
+        states.close_round(round_=round_)
         words = "This round has closed, so the vote was not taken."
     else:
         make.make_rules(round_.run, asks_degree=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from annotate.models import Completion, Prompt, PromptSet, SelectionRun, Vote
-from annotate.services import rounds
+from annotate.services import states
 from tests.commands.conftest import Run, WriteRows, vote
 
 pytestmark = pytest.mark.django_db
@@ -216,7 +216,7 @@ def test_import_into_an_unknown_run_names_one_that_is_like_it(
 def test_import_into_a_closed_run_is_refused(
     voted_run: str, refused: Run, write: WriteRows
 ) -> None:
-    rounds.move_run(run=SelectionRun.objects.get(), to="closed")
+    states.move_run(run=SelectionRun.objects.get(), to="closed")
     path = write("v.jsonl", vote("x", "y", "a", "new"))
     assert refused("import_votes", path, "--run", "r") == "run r is closed and takes no votes"
     path = write("c.jsonl", completion(candidate="new"))

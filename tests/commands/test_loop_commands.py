@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from annotate.models import SelectionRun, Vote
-from annotate.services import rounds
+from annotate.services import states
 from tests.commands.conftest import Run
 
 pytestmark = pytest.mark.django_db
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def test_train_refuses_whom_it_cannot_train(voted_run: str, refused: Run) -> None:
     assert refused("train", voted_run, "--candidate", "x") == (
-        "candidate 'x' has no weights here: only its texts were imported"
+        "Candidate “x” has no weights here: only its texts were imported."
     )
     assert refused("train", voted_run, "--candidate", "X") == (
         "run r has no candidate 'X'; it has: 'w', 'x', 'y', 'z'"
@@ -23,7 +23,7 @@ def test_train_refuses_whom_it_cannot_train(voted_run: str, refused: Run) -> Non
 
 
 def test_simulate_refuses_a_run_without_an_open_round(voted_run: str, refused: Run) -> None:
-    rounds.close_round(round_=SelectionRun.objects.get().rounds.get())
+    states.close_round(round_=SelectionRun.objects.get().rounds.get())
     assert refused("simulate", voted_run, "--votes", "1") == ("run r has no open round to vote in")
 
 

@@ -36,6 +36,7 @@ def test_prompt_is_read_with_every_column(write_file: WriteFile) -> None:
             "language": "ja-JP",
             "category": "chat",
             "is_held_out": True,
+            "references": ["こんにちは。"],
         },
     )
     (prompt,) = read_prompts(path, format="jsonl")
@@ -46,6 +47,7 @@ def test_prompt_is_read_with_every_column(write_file: WriteFile) -> None:
         system="短く。",
         category="chat",
         is_held_out=True,
+        references=("こんにちは。", ""),
         location=Location(str(path), 1),
     )
     assert prompt.location == (str(path), 1)

@@ -39,6 +39,7 @@ def test_question_is_a_prompt(write_file: WriteFile) -> None:
             turns=("Write a letter.", "Shorter."),
             language="en",
             category="writing",
+            references=("Dear ...", "..."),
             location=Location(str(path), 1),
         ),
         PromptRow(
@@ -64,6 +65,7 @@ def test_answer_brings_its_question_along(write_file: WriteFile, question_file: 
             turns=("Write a letter.", "Shorter."),
             language="en",
             category="writing",
+            references=("Dear ...", "..."),
             location=location,
         ),
         CompletionRow(

@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -53,6 +54,14 @@ json_values = st.recursive(
     max_leaves=5,
 )
 
+
+def with_references(row: PromptRow) -> st.SearchStrategy[PromptRow]:
+    """Give the prompt with a right answer to each turn, or to none."""
+    n_turns = len(row.turns)
+    answers = st.lists(texts, min_size=n_turns, max_size=n_turns).filter(any).map(tuple)
+    return (st.just(()) | answers).map(lambda found: replace(row, references=found))
+
+
 prompts = st.builds(
     PromptRow,
     key=names,
@@ -62,7 +71,7 @@ prompts = st.builds(
     category=names | st.just(""),
     is_held_out=st.booleans(),
     location=st.just(WRITTEN),
-)
+).flatmap(with_references)
 candidates = st.builds(
     CandidateRow,
     name=names,

@@ -6,6 +6,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,8 +42,7 @@ def make_job(folder: Path, model: Path, *, n_requests: int = len(REQUESTS)) -> G
         requests=folder / "requests.jsonl",
         completions=folder / "completions.jsonl",
         sampling=Sampling(max_tokens=60),
-        batch_size=2,
-        device="cpu",
+        engine_options={"batch_size": 2, "device": "cpu"},
     )
     write_requests(REQUESTS[:n_requests], job.requests)
     write_job(job, folder / "job.json")
@@ -74,6 +74,7 @@ def read_replies(job: GenerationJob) -> dict[str, tuple[str, ...]]:
     return replies
 
 
+@pytest.mark.slow
 def test_killed_job_goes_on_and_gives_the_same_texts(tiny_model: Path, tmp_path: Path) -> None:
     whole = make_job(tmp_path / "whole", tiny_model)
     assert run_job(whole) == len(REQUESTS)
@@ -96,6 +97,7 @@ def test_killed_job_goes_on_and_gives_the_same_texts(tiny_model: Path, tmp_path:
     assert run_job(job) == 0
 
 
+@pytest.mark.slow
 def test_sigterm_leaves_whole_lines(tiny_model: Path, tmp_path: Path) -> None:
     job = make_job(tmp_path, tiny_model)
     process = start_process(tmp_path)
@@ -111,7 +113,10 @@ def test_sigterm_leaves_whole_lines(tiny_model: Path, tmp_path: Path) -> None:
 def test_job_process_ends_with_zero_and_says_how_many(tiny_model: Path, tmp_path: Path) -> None:
     job = make_job(tmp_path, tiny_model, n_requests=3)
     process = start_process(tmp_path)
-    assert process.communicate(timeout=60) == ("3 completions made\n", "")
+    output, errors = process.communicate(timeout=60)
+    ready, made = output.splitlines()
+    assert re.fullmatch(r"transformers is ready after [\d.]+ s; 3 to make", ready)
+    assert (made, errors) == ("3 completions made", "")
     assert process.returncode == 0
     assert set(read_replies(job)) == {"p0", "p1", "p2"}
 
@@ -127,10 +132,12 @@ def test_bad_input_ends_with_one_line_and_status_one(tmp_path: Path) -> None:
 def test_unknown_engine_ends_with_one_line(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = dataclasses.replace(make_job(tmp_path, tiny_model), engine="other")
-    write_job(job, tmp_path / "job.json")
+    job = make_job(tmp_path, tiny_model)
+    path = tmp_path / "job.json"
+    path.write_text(json.dumps({**job.to_dict(), "engine": "other"}))
     assert run_main(tmp_path) == 1
-    assert capsys.readouterr().err == "error: engine 'other' is unknown; known: transformers\n"
+    expected = f"error: {path}: engine 'other' is unknown; known: vllm, openai, transformers\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_model_that_will_not_load_ends_with_one_line(

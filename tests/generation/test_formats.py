@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from annotate.generation.formats import PROMPT_FORMATS, render_prompt
+from annotate.generation.formats import PROMPT_FORMATS, render_conversation, render_prompt
 from tests.tiny import make_tiny_tokenizer
 
 Messages = list[dict[str, str]]
@@ -106,6 +106,51 @@ def test_render_prompt_matches_the_golden_texts(name: str) -> None:
 def test_render_prompt_places_an_input(name: str, expected: str) -> None:
     messages = [{"role": "user", "content": "U", "input": "I"}]
     assert render_prompt(format=name, messages=messages).text == expected
+
+
+# format: (what is added to the prompt by reply R, whether EOS follows)
+ENDINGS = {
+    "llama2": (" R ", True),
+    "swallow": (" R", True),
+    "rinna": ("R", True),
+    "chatml": ("R<|im_end|>", False),
+    "alpaca-ja": ("R", True),
+    "alpaca-en": ("R", True),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_render_conversation_adds_the_reply_to_the_prompts_text(name: str) -> None:
+    reply = {"role": "assistant", "content": "R"}
+    cases = [(1, None), (1, "S"), (2, None), (2, "S")]
+    rendered = [
+        render_conversation(format=name, messages=[*make_messages(n_turns=n, system=system), reply])
+        for n, system in cases
+    ]
+    added, appends_eos = ENDINGS[name]
+    assert tuple(each.text for each in rendered) == tuple(text + added for text in GOLDEN[name])
+    assert {each.appends_eos for each in rendered} == {appends_eos}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_later_turn_goes_on_from_the_conversation_before_it(name: str) -> None:
+    """As it ends in training a reply is the beginning of what stands before the next question."""
+    messages = make_messages(n_turns=2, system="S")
+    after_one = render_conversation(format=name, messages=messages[:-1])
+    assert render_prompt(format=name, messages=messages).text.startswith(after_one.text)
+
+
+def test_render_conversation_refuses_what_does_not_end_in_a_reply() -> None:
+    with pytest.raises(ValueError, match="last message has role 'user'; it must have"):
+        render_conversation(format="chatml", messages=make_messages(n_turns=1))
+    with pytest.raises(ValueError, match="last message has role None"):
+        render_conversation(format="chatml", messages=[])
+
+
+def test_render_conversation_leaves_a_template_to_its_tokenizer() -> None:
+    messages = [*make_messages(n_turns=1), {"role": "assistant", "content": "R"}]
+    with pytest.raises(ValueError, match="rendered by the tokenizer"):
+        render_conversation(format="chat_template", messages=messages)
 
 
 def test_chat_template_is_the_tokenizers_own() -> None:

@@ -55,9 +55,7 @@ def test_job_survives_its_file(tmp_path: Path) -> None:
         prompt_format="alpaca-ja",
         sampling=Sampling(temperature=0.4, stop=("###",)),
         tokenizer=TokenizerOptions(use_fast=False, add_special_tokens=False),
-        dtype="bfloat16",
-        batch_size=3,
-        device="cuda:1",
+        engine_options={"dtype": "bfloat16", "batch_size": 3, "device": "cuda:1"},
     )
     write_job(job, tmp_path / "job.json")
     assert read_job(tmp_path / "job.json") == job
@@ -92,10 +90,14 @@ def test_job_is_written_with_absolute_paths(
         ({"requests": None}, "requests is None; a path was expected"),
         ({"completions": "requests.jsonl"}, "a file of its own was expected"),
         ({"prompt_format": "vicuna"}, "prompt_format is 'vicuna'; one of llama2, "),
-        ({"dtype": "int4"}, "dtype is 'int4'; one of auto, float32, bfloat16, float16 was"),
-        ({"batch_size": 0}, "batch_size is 0; a whole number above 0 was expected"),
-        ({"batch_size": True}, "batch_size is True; a whole number"),
-        ({"device": "cuda:x"}, "device is 'cuda:x'; auto, cpu, cuda or cuda:N was expected"),
+        ({"engine": "imported"}, "engine 'imported' is unknown; known: vllm, openai, "),
+        ({"engine_options": []}, r"engine_options is \[\]; a JSON object was expected"),
+        (
+            {"engine_options": {"dtype": "int4"}},
+            "engine option dtype is 'int4'; one of auto, float32, bfloat16, float16 was",
+        ),
+        ({"engine_options": {"batch_size": 0}}, "batch_size is 0; a whole number 1 to 4096 was"),
+        ({"engine_options": {"seed": 1}}, "transformers has no option 'seed'; its options: batch"),
         ({"trust_remote_code": True}, "trust_remote_code is True; false was expected"),
         ({"revision": None}, "revision is None; a text was expected"),
         ({"sampling": {"top_p": 2}}, "sampling top_p is 2; a number above 0 to 1 was expected"),

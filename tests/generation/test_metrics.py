@@ -162,6 +162,7 @@ def read_grid() -> dict[float, list[ReplyMetrics]]:
 
 
 @pytest.mark.skipif(not REAL_GRID.is_dir(), reason=f"no real data in {REAL_GRID}")
+@pytest.mark.slow
 def test_leakage_of_the_real_grid_rises_with_temperature() -> None:
     grid = read_grid()
     leakage = {t: mean(m.leakage for m in rows) for t, rows in grid.items()}

@@ -38,9 +38,17 @@ def make_job(
     sampling = Sampling(**{"max_tokens": 24, **(settings or {})})
     paths = {"requests": Path("requests.jsonl"), "completions": Path("completions.jsonl")}
     job = GenerationJob(
-        engine="transformers", model=str(model), sampling=sampling, device="cpu", **paths
+        engine="transformers",
+        model=str(model),
+        sampling=sampling,
+        engine_options={"batch_size": 8, "device": "cpu"},
+        **paths,
     )
     return dataclasses.replace(job, **options)
+
+
+def batched(batch_size: int) -> dict[str, Any]:
+    return {"batch_size": batch_size, "device": "cpu"}
 
 
 def generate(
@@ -72,10 +80,10 @@ def without_seconds(made: dict[str, GeneratedCompletion]) -> dict[str, Generated
 )
 def test_completion_is_the_same_in_any_batch(tiny_model: Path, settings: dict[str, Any]) -> None:
     requests = REQUESTS[:8]
-    job = make_job(tiny_model, settings=settings, batch_size=1)
+    job = make_job(tiny_model, settings=settings, engine_options=batched(1))
     alone = without_seconds(generate(job, requests))
     for batch_size in (3, 8):
-        job = dataclasses.replace(job, batch_size=batch_size)
+        job = dataclasses.replace(job, engine_options=batched(batch_size))
         assert without_seconds(generate(job, requests)) == alone
     some = without_seconds(generate(job, requests[4:1:-1]))
     assert some == {key: alone[key] for key in ("p2", "p3", "p4")}
@@ -87,7 +95,8 @@ def test_completion_is_the_same_in_any_batch_of_other_architectures(
 ) -> None:
     model = make_tiny_model(tmp_path / architecture, architecture=architecture)
     alone, together = (
-        without_seconds(generate(make_job(model, batch_size=size), REQUESTS[:4])) for size in (1, 4)
+        without_seconds(generate(make_job(model, engine_options=batched(size)), REQUESTS[:4]))
+        for size in (1, 4)
     )
     assert together == alone
 
@@ -134,7 +143,9 @@ def test_max_tokens_ends_a_reply_by_length(tiny_model: Path) -> None:
 
 def test_end_token_ends_a_reply_by_stop(tiny_model: Path) -> None:
     requests = [GenerationRequest(key=str(n), turns=("Hello",), seed=n) for n in range(40)]
-    made = generate(make_job(tiny_model, settings={"max_tokens": 200}, batch_size=40), requests)
+    made = generate(
+        make_job(tiny_model, settings={"max_tokens": 200}, engine_options=batched(40)), requests
+    )
     stopped = [c for c in made.values() if c.finish_reason == "stop"]
     assert stopped
     assert all(c.completion_tokens < 200 for c in stopped)
@@ -157,9 +168,13 @@ def test_stop_text_cuts_the_reply(tiny_model: Path) -> None:
 
 def test_stop_text_that_is_a_special_token_ends_the_reply(tiny_model: Path) -> None:
     requests = [GenerationRequest(key=str(n), turns=("Hello",), seed=n) for n in range(40)]
-    plain = generate(make_job(tiny_model, settings={"max_tokens": 100}, batch_size=40), requests)
+    plain = generate(
+        make_job(tiny_model, settings={"max_tokens": 100}, engine_options=batched(40)), requests
+    )
     settings = {"max_tokens": 100, "stop": ("<|im_start|>",)}
-    stopped = generate(make_job(tiny_model, settings=settings, batch_size=40), requests)
+    stopped = generate(
+        make_job(tiny_model, settings=settings, engine_options=batched(40)), requests
+    )
     shorter = [
         key for key in plain if stopped[key].completion_tokens < plain[key].completion_tokens
     ]
@@ -202,11 +217,11 @@ def test_bos_stands_once(
     options = TokenizerOptions(add_special_tokens=add_special_tokens)
     job = make_job(tiny_model, prompt_format=prompt_format, tokenizer=options)
     engine: Any = start_engine(job)
-    make_bos_adding(engine.tokenizer)
+    make_bos_adding(engine.prompter.tokenizer)
     rendered = render_prompt(format=prompt_format, messages=[{"role": "user", "content": "U"}])
-    ids = engine._encode(rendered)
-    assert ids.count(engine.tokenizer.bos_token_id) == 1
-    assert ids[0] == engine.tokenizer.bos_token_id
+    ids = engine.prompter.encode(rendered)
+    assert ids.count(engine.prompter.tokenizer.bos_token_id) == 1
+    assert ids[0] == engine.prompter.tokenizer.bos_token_id
 
 
 @pytest.mark.parametrize(("add_special_tokens", "n_bos"), [(None, 0), (True, 1), (False, 0)])
@@ -215,9 +230,9 @@ def test_bos_is_added_to_a_format_without_it_only_on_request(
 ) -> None:
     options = TokenizerOptions(add_special_tokens=add_special_tokens)
     engine: Any = start_engine(make_job(tiny_model, prompt_format="rinna", tokenizer=options))
-    make_bos_adding(engine.tokenizer)
+    make_bos_adding(engine.prompter.tokenizer)
     rendered = render_prompt(format="rinna", messages=[{"role": "user", "content": "U"}])
-    assert engine._encode(rendered).count(engine.tokenizer.bos_token_id) == n_bos
+    assert engine.prompter.encode(rendered).count(engine.prompter.tokenizer.bos_token_id) == n_bos
 
 
 def make_bos_adding(tokenizer: Any) -> None:
@@ -244,7 +259,7 @@ def test_replies_end_where_the_context_is_full(tiny_model: Path) -> None:
         GenerationRequest(key="short", turns=("Hello",), seed=1),
     ]
     engine: Any = start_engine(job)
-    engine.end_ids = frozenset()
+    engine.prompter.end_ids = frozenset()
     engine.model.generation_config.eos_token_id = None
     made = {completion.key: completion for completion in engine.generate(requests)}
     assert {c.finish_reason for c in made.values()} == {"length"}
@@ -263,7 +278,9 @@ def test_completion_says_what_made_it(tiny_model: Path) -> None:
 
 def test_replies_hold_no_nul(tiny_model: Path) -> None:
     requests = [GenerationRequest(key=str(n), turns=("Hello",), seed=n) for n in range(60)]
-    job = make_job(tiny_model, settings={"max_tokens": 60, "temperature": 5.0}, batch_size=60)
+    job = make_job(
+        tiny_model, settings={"max_tokens": 60, "temperature": 5.0}, engine_options=batched(60)
+    )
     made = generate(job, requests)
     assert not any("\0" in completion.replies[0] for completion in made.values())
 
@@ -301,9 +318,10 @@ def test_model_with_torn_weights_is_an_error(tiny_model: Path, tmp_path: Path) -
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 def test_cuda_that_is_not_there_is_an_error(tiny_model: Path) -> None:
     with pytest.raises(JobError, match="device is 'cuda:1', and no CUDA device was found"):
-        start_engine(make_job(tiny_model, device="cuda:1"))
+        start_engine(make_job(tiny_model, engine_options={"device": "cuda:1"}))
 
 
 def test_unknown_engine_names_the_known(tiny_model: Path) -> None:
-    with pytest.raises(JobError, match=r"engine 'vllmm' is unknown; known: transformers$"):
-        start_engine(make_job(tiny_model, engine="vllmm"))
+    expected = r"engine 'vllmm' is unknown; known: vllm, openai, transformers$"
+    with pytest.raises(ValueError, match=expected):
+        make_job(tiny_model, engine="vllmm")

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,26 +36,40 @@ def worker_environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start_worker(home: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Give a function that starts a worker; one-shot, it ends when the queues are empty."""
+def start_worker(home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Give a function that starts a worker; one-shot, it ends when the queues are empty.
 
-    def start(*, name: str = "worker", one_shot: bool = True) -> subprocess.Popen[str]:
+    `at` is the worker's KURABE_HOME: a folder of its own makes a machine of it. Whatever a test
+    leaves running ends with it: it would take the jobs of the next.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def start(
+        *options: str, name: str = "worker", one_shot: bool = True, at: Path = home
+    ) -> subprocess.Popen[str]:
         with (home / f"{name}.log").open("a") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [
                     *(sys.executable, "manage.py", "procrastinate", "worker"),
                     *(["--one-shot"] if one_shot else []),
                     *("--queues", "default,gpu", "--concurrency", "1", "--name", name),
+                    *options,
                 ],
                 cwd=settings.BASE_DIR,
-                env=worker_environment(home),
+                env=worker_environment(at),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
             )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
 
 
 @pytest.fixture

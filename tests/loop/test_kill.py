@@ -1,36 +1,28 @@
 """A worker that is killed in the middle loses nothing, and its job goes on by itself."""
 
-import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from annotate.models import Completion, TrainingRun
-from annotate.services import generating, rounds, voting
+from annotate.services import generating, states, voting
 from annotate.services.exporting import PairRule, export_preferences
 from annotate.services.training import start_training
 from tests import factories as make
 from tests.loop.test_loop import begin_run
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 REVIVAL_S = 300  # a minute without a heartbeat, up to a minute to the next look, and the work
 
 
-def wait_until(is_so: Callable[[], bool], *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def kill(worker: subprocess.Popen[str]) -> None:
-    """Kill the worker and the process that it started, as a power cut would."""
-    os.killpg(worker.pid, signal.SIGKILL)
+    """Kill the worker alone; what it started is to end by itself."""
+    worker.send_signal(signal.SIGKILL)
     worker.wait()
 
 
@@ -61,10 +53,9 @@ def test_killed_training_goes_on(
     for _vote in range(40):
         comparison = voting.lease_comparison(round_=round_, annotator=voter)
         voting.record_vote(token=comparison.token, annotator=voter, choice="left")
-    parent = round_.candidates.earliest("id")
-    parent.engine, parent.prompt_format = "transformers", "chat_template"
-    parent.model = str(tiny_model)
-    parent.save()
+    parent = make.make_candidate(
+        round_.run, engine="transformers", prompt_format="chat_template", model=str(tiny_model)
+    )
     training_run = start_training(
         dataset=export_preferences(run=round_.run, rule=PairRule()),
         base=parent,
@@ -105,6 +96,7 @@ def test_round_that_was_killed_twice_is_made_once(
         if name == "first":
             wait_until(lambda: Completion.objects.of_run(run).count() > there, seconds=120)  # noqa: B023  waited for at once
         kill(worker)
-    generating.generate_round(round_=run.rounds.get())
+    for shard in run.rounds.get().shards.all():
+        generating.generate_shard(shard=shard)
     assert Completion.objects.of_run(run).count() == 2 * 4 * 60
-    rounds.close_round(round_=run.rounds.get())
+    states.close_round(round_=run.rounds.get())

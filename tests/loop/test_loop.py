@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from annotate.models import Annotator, Candidate, Completion, Round, SelectionRun, Vote
+from annotate.models import (
+    Annotator,
+    Candidate,
+    Completion,
+    DecisionRules,
+    Round,
+    SelectionRun,
+    Vote,
+)
 from annotate.ranking import RankingSettings
 from annotate.services import generating, rounds, voting
 from annotate.services.exporting import PairRule, export_preferences
@@ -15,6 +23,7 @@ from annotate.services.rankings import recompute, store_rankings
 from annotate.services.simulating import simulate_votes
 from annotate.services.training import start_training
 from tests import factories as make
+from tests.views.estimates import make_stop
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -55,6 +64,7 @@ def begin_run(model: Path) -> SelectionRun:
     return run
 
 
+@pytest.mark.slow
 def test_loop_turns_once(
     tiny_model: Path, home: Path, live_server: Any, work_off: Callable[[], None]
 ) -> None:
@@ -126,16 +136,27 @@ def test_simulated_votes_stop_where_nothing_is_left(live_server: Any) -> None:
     assert round_.comparisons.exclude(answered_at=None).count() == 3
 
 
+def test_simulated_votes_stop_where_the_round_has_its_answer(live_server: Any) -> None:
+    round_ = make.make_open_round()
+    DecisionRules.objects.create(run=round_.run, stops_early=True)
+    make_stop(round_, {})
+    simulation = simulate_votes(run=round_.run, votes=50, url=live_server.url, n_annotators=2)
+    assert (simulation.votes, simulation.stopped_because) == (0, "the round has its answer")
+
+
+@pytest.mark.slow
 def test_training_that_fails_says_why(home: Path, work_off: Callable[[], None]) -> None:
     round_ = make.make_open_round(n_prompts=1)
     voter = make.make_annotator()
     comparison = voting.lease_comparison(round_=round_, annotator=voter)
     voting.record_vote(token=comparison.token, annotator=voter, choice="left")
     dataset = export_preferences(run=round_.run, rule=PairRule())
-    parent = round_.candidates.earliest("id")
-    parent.engine, parent.prompt_format = "transformers", "chat_template"
-    parent.model = str(home / "nowhere")
-    parent.save()
+    parent = make.make_candidate(
+        round_.run,
+        engine="transformers",
+        prompt_format="chat_template",
+        model=str(home / "nowhere"),
+    )
     training_run = start_training(dataset=dataset, base=parent)
     work_off()
     training_run.refresh_from_db()

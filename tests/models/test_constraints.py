@@ -9,25 +9,42 @@ from django.utils import timezone
 
 from annotate.models import (
     Annotator,
+    ApiToken,
     Candidate,
     Comparison,
     Completion,
+    CompletionMeasure,
     Consent,
     ConsentText,
+    DecisionRules,
     Exclusion,
+    GenerationShard,
     GoldPair,
     Invitation,
+    Judge,
+    JudgeReading,
+    JudgeScore,
+    JudgeSitting,
+    JudgeTemplate,
     Participation,
     PassageMark,
     PreferenceDataset,
     Prompt,
     PromptSet,
     Ranking,
+    RankingFigure,
     RatingRules,
     ReasonTag,
     Report,
     Round,
+    RoundCut,
+    RoundEstimate,
+    RunDecision,
+    RunEvent,
+    RunPlan,
     SelectionRun,
+    Stop,
+    Tally,
     TrainingMetric,
     TrainingRun,
     User,
@@ -89,7 +106,183 @@ def make_reason(**fields: object) -> ReasonTag:
     return ReasonTag.objects.create(**{"slug": "odd", "label_en": "odd", "label_ja": "変"} | fields)
 
 
+def make_decision(**fields: object) -> DecisionRules:
+    return DecisionRules.objects.create(run=make.make_run(), **fields)
+
+
+def make_stop(**fields: object) -> Stop:
+    plain = {"round": make.make_open_round(), "reason": "best", "cutoff": 1, "n_votes": 1}
+    return Stop.objects.create(**{"evidence": {}} | plain | fields)
+
+
+def make_tally(**fields: object) -> Tally:
+    round_ = make.make_open_round()
+    a, b = round_.candidates.order_by("id")
+    plain = {"round": round_, "language": "en", "annotator": make.make_annotator(),
+             "candidate_a": a, "candidate_b": b, "outcome": "a", "votes": 1}  # fmt: skip
+    return Tally.objects.create(**plain | fields)
+
+
+def make_figure(**fields: object) -> RankingFigure:
+    plain = {"ranking": make_ranking(), "kind": "calibration", "content": {}, "versions": {}}
+    return RankingFigure.objects.create(**plain | fields)
+
+
+def turn_tally(tally: Tally) -> None:
+    a, b = tally.candidate_a, tally.candidate_b
+    Tally.objects.filter(pk=tally.pk).update(candidate_a=b, candidate_b=a)
+
+
+def make_completion() -> Completion:
+    return make.make_open_round(n_candidates=1, n_prompts=1).candidates.get().completions.get()
+
+
+def make_plan(**fields: object) -> RunPlan:
+    return RunPlan.objects.create(**{"run": make.make_run(), "config": {}} | fields)
+
+
+def make_event(**fields: object) -> RunEvent:
+    return RunEvent.objects.create(**{"run": make.make_run(), "kind": "created"} | fields)
+
+
+def make_shard(**fields: object) -> GenerationShard:
+    round_ = make.make_open_round(n_candidates=1, n_prompts=1)
+    plain = {"round": round_, "candidate": round_.candidates.get(), "n_wanted": 1}
+    return GenerationShard.objects.create(**plain | fields)
+
+
+def make_cut(**fields: object) -> RoundCut:
+    plain = {"round": make.make_open_round(), "rule": "top", "error": 0.1, "kept": [], "left": [],
+             "cutoff": 1, "evidence": []}  # fmt: skip
+    return RoundCut.objects.create(**plain | fields)
+
+
+def make_run_decision(**fields: object) -> RunDecision:
+    plain = {"number": 1, "cutoff": 1, "content": {}, "sha256": "0" * 64}
+    return RunDecision.objects.create(**{"run": make.make_run()} | plain | fields)
+
+
+def make_measure(**fields: object) -> CompletionMeasure:
+    plain = {"version": 1, "n_characters": 1, "leakage": 0, "repetition": 0}
+    return CompletionMeasure.objects.create(**{"completion": make_completion()} | plain | fields)
+
+
+def make_template(**fields: object) -> JudgeTemplate:
+    return JudgeTemplate.objects.create(**{"name": "plain", "use": "pair", "texts": {}} | fields)
+
+
+def make_judge(**fields: object) -> Judge:
+    plain = {"slug": "judge", "model": "m", "engine": "openai", "prompt_format": "chat_template"}
+    return Judge.objects.create(
+        **{"annotator": make.make_annotator(kind="judge"), "template": make_template()}
+        | plain
+        | fields
+    )
+
+
+def make_sitting(**fields: object) -> JudgeSitting:
+    where = {} if "judge" in fields else {"judge": make_judge(), "round": make.make_open_round()}
+    return JudgeSitting.objects.create(**{"n_wanted": 1} | where | fields)
+
+
+def make_reading(**fields: object) -> JudgeReading:
+    plain = {"order": "ab", "verdict": "a", "reply": "A", "seed": 1}
+    where = {} if "judge" in fields else {"judge": make_judge(), "comparison": drawn()}
+    return JudgeReading.objects.create(**where | plain | fields)
+
+
+def make_score(**fields: object) -> JudgeScore:
+    plain = {"turn": 1, "choice": 0, "score": 5, "reply": "5", "seed": 1}
+    where = {} if "judge" in fields else {"judge": make_judge(), "completion": make_completion()}
+    return JudgeScore.objects.create(**where | plain | fields)
+
+
+def make_token(**fields: object) -> ApiToken:
+    plain = {"name": "notebook", "digest": "0" * 64}
+    return ApiToken.objects.create(**{"user": make.make_user()} | plain | fields)
+
+
 SIMPLE = {
+    "run_cancelled_is_closed": lambda: make.make_run(cancelled_at=timezone.now()),
+    "run_closed_is_not_paused": lambda: make.make_run(state="closed", paused_at=timezone.now()),
+    "plan_hashed_when_launched": lambda: make_plan(launched_at=timezone.now()),
+    "event_kind_known": lambda: make_event(kind="danced"),
+    "shard_state_known": lambda: make_shard(state="dreaming"),
+    "shard_number_unique": lambda: [
+        make_shard(round=shard.round, candidate=shard.candidate) for shard in [make_shard()]
+    ],
+    "shard_number_below_count": lambda: make_shard(number=1),
+    "shard_failure_said": lambda: make_shard(state="failed"),
+    "cut_rule_known": lambda: make_cut(rule="dice"),
+    "cut_error_is_a_chance": lambda: make_cut(error=1.5),
+    "decision_number_unique": lambda: [
+        make_run_decision(run=decision.run) for decision in [make_run_decision()]
+    ],
+    "decision_number_from_one": lambda: make_run_decision(number=0),
+    "decision_has_a_hash": lambda: make_run_decision(sha256="abc"),
+    "measure_leakage_is_a_share": lambda: make_measure(leakage=1.1),
+    "measure_other_language_is_a_share": lambda: make_measure(other_language=1.1),
+    "measure_repetition_is_a_share": lambda: make_measure(repetition=-0.1),
+    "template_use_known": lambda: make_template(use="dance"),
+    "template_name_not_blank": lambda: make_template(name=""),
+    "template_version_unique": lambda: [make_template() for _time in range(2)],
+    "judge_slug_not_blank": lambda: make_judge(slug=""),
+    "judge_model_not_blank": lambda: make_judge(model=""),
+    "judge_engine_known": lambda: make_judge(engine="imported"),
+    "judge_prompt_format_known": lambda: make_judge(prompt_format="telegram"),
+    "sitting_state_known": lambda: make_sitting(state="asleep"),
+    "sitting_once_in_a_round": lambda: [
+        make_sitting(judge=sitting.judge, round=sitting.round) for sitting in [make_sitting()]
+    ],
+    "sitting_choices_from_one": lambda: make_sitting(choices=0),
+    "sitting_failure_said": lambda: make_sitting(state="failed"),
+    "reading_order_known": lambda: make_reading(order="bb"),
+    "reading_verdict_known": lambda: make_reading(verdict="maybe"),
+    "reading_order_unique": lambda: [
+        make_reading(judge=reading.judge, comparison=reading.comparison)
+        for reading in [make_reading()]
+    ],
+    "score_choice_unique": lambda: [
+        make_score(judge=score.judge, completion=score.completion) for score in [make_score()]
+    ],
+    "score_from_1_to_10": lambda: make_score(score=11),
+    "score_turn_from_one": lambda: make_score(turn=0),
+    "token_scope_known": lambda: make_token(scope="all"),
+    "token_name_not_blank": lambda: make_token(name=""),
+    "token_digest_is_sha256": lambda: make_token(digest="secret"),
+    "decision_policy_known": lambda: make_decision(policy="guess"),
+    "decision_epsilon_in_range": lambda: make_decision(epsilon=0),
+    "decision_votes_per_pair_at_least_one": lambda: make_decision(votes_per_pair=0),
+    "decision_alpha_in_range": lambda: make_decision(alpha=0.6),
+    "decision_delta_above_zero": lambda: make_decision(delta=0),
+    "estimate_version_from_one": lambda: RoundEstimate.objects.create(
+        round=make.make_open_round(),
+        version=0,
+        through=1,
+        n_votes=0,
+        made_at=timezone.now(),
+        candidates=[],
+        standings=[],
+        evidence={},
+        arrays=b"",
+    ),
+    "stop_reason_known": lambda: make_stop(reason="tired"),
+    "tally_outcome_known": lambda: make_tally(outcome="left"),
+    "tally_candidates_in_order": lambda: turn_tally(make_tally()),
+    "tally_counted_once": lambda: [
+        make_tally(
+            round=tally.round,
+            annotator=tally.annotator,
+            candidate_a=tally.candidate_a,
+            candidate_b=tally.candidate_b,
+        )
+        for tally in [make_tally()]
+    ],
+    "figure_kind_known": lambda: make_figure(kind="pie"),
+    "figure_kept_once": lambda: [
+        make_figure(ranking=ranking) for ranking in [make_ranking()] for _time in range(2)
+    ],
+    "comparison_propensity_of_a_drawn_pair": lambda: drawn(propensity=1.5),
     "annotator_board_name_unique": lambda: [
         make.make_annotator(board_name="Aiko") for _time in range(2)
     ],
@@ -234,6 +427,10 @@ SIMPLE = {
     "training_state_known": lambda: make_training(state="dreaming"),
     "training_child_name_not_blank": lambda: make_training(child_name=""),
     "training_failure_said": lambda: make_training(state=TrainingRun.State.FAILED),
+    "training_wish_known": lambda: make_training(wish="more"),
+    "training_gate_in_range": lambda: make_training(gate_alpha=0.6),
+    "training_gate_opens_round": lambda: make_training(gate_alpha=0.05, opens_round=False),
+    "training_gate_settled_once_asked": lambda: make_training(gate_passed=True, gate_evidence={}),
     "metric_step_unique": lambda: [
         TrainingMetric.objects.create(training_run=run, step=1, values={})
         for run in [make_training()]
@@ -303,18 +500,28 @@ APPEND_ONLY = {
         make.make_open_round(n_candidates=1, n_prompts=1).candidates.get().completions.get()
     ),
     "ranking": make_ranking,
+    "figure": make_figure,
+    "stop": make_stop,
     "dataset": make_dataset,
     "vote": lambda: make.make_vote(drawn()),
     "mark": make_mark,
     "consent text": make.make_consent_text,
     "exclusion": make_exclusion,
+    "plan": lambda: make_plan(launched_at=timezone.now(), sha256="0" * 64),
+    "event": make_event,
+    "cut": make_cut,
+    "decision": make_run_decision,
+    "template": make_template,
+    "judge": make_judge,
+    "reading": make_reading,
+    "score": make_score,
 }
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
 def test_append_only_table_refuses_removal(table: str) -> None:
     row: models.Model = APPEND_ONLY[table]()
-    with pytest.raises(ProgrammingError, match="Cannot delete"), transaction.atomic():
+    with pytest.raises(ProgrammingError, match=r"Cannot (update or )?delete"), transaction.atomic():
         type(row)._base_manager.filter(pk=row.pk).delete()
 
 
@@ -323,16 +530,28 @@ def test_append_only_table_refuses_removal(table: str) -> None:
     [
         ("completion", {"replies": ["better"]}),
         ("ranking", {"standings": ["me first"]}),
+        ("figure", {"content": {"nicer": 1}}),
+        ("stop", {"n_votes": 2}),
         ("dataset", {"n_pairs": 2}),
         ("vote", {"outcome": "b"}),
         ("vote", {"comment": "never said"}),
         ("mark", {"end": 4}),
         ("consent text", {"text_en": "We sell them."}),
         ("exclusion", {"reason": "other"}),
+        ("candidate", {"sampling": {"temperature": 2}}),
+        ("plan", {"config": {"seed": 2}}),
+        ("event", {"kind": "edited"}),
+        ("cut", {"error": 0}),
+        ("decision", {"content": {"best": "another"}}),
+        ("template", {"texts": {"en": "Say A."}}),
+        ("judge", {"model": "another"}),
+        ("reading", {"verdict": "b"}),
+        ("score", {"score": 10}),
     ],
 )
 def test_append_only_table_refuses_change(table: str, change: dict[str, object]) -> None:
-    row: models.Model = APPEND_ONLY[table]()
+    made = {"candidate": lambda: make.make_candidate(make.make_run()), **APPEND_ONLY}
+    row: models.Model = made[table]()
     with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
         type(row)._base_manager.filter(pk=row.pk).update(**change)
 
@@ -365,6 +584,11 @@ def test_exclusion_is_undone_only_once() -> None:
     Exclusion.objects.filter(pk=exclusion.pk).update(**undoing)
     with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
         Exclusion.objects.filter(pk=exclusion.pk).update(undone_number=9)
+
+
+def test_plan_can_be_edited_until_the_launch() -> None:
+    plan = make_plan()
+    assert RunPlan.objects.filter(pk=plan.pk).update(config={"seed": 2}) == 1
 
 
 @pytest.mark.parametrize("broken", ["turned", "one twice", "of two prompts"])
@@ -418,10 +642,12 @@ def test_every_named_constraint_has_a_test() -> None:
         "completion_identity",
     }
     tables = (
-        Annotator, Candidate, Comparison, Completion, Consent, ConsentText, Exclusion, GoldPair,
-        Invitation, Participation, PassageMark, PreferenceDataset, Prompt, PromptSet, Ranking,
-        RatingRules, ReasonTag, Report, Round, SelectionRun, TrainingMetric, TrainingRun, User,
-        Vote,
+        Annotator, ApiToken, Candidate, Comparison, Completion, CompletionMeasure, Consent,
+        ConsentText, DecisionRules, Exclusion, GenerationShard, GoldPair, Invitation, Judge,
+        JudgeReading, JudgeScore, JudgeSitting, JudgeTemplate, Participation, PassageMark,
+        PreferenceDataset, Prompt, PromptSet, Ranking, RankingFigure, RatingRules, ReasonTag,
+        Report, Round, RoundCut, RoundEstimate, RunDecision, RunEvent, RunPlan, SelectionRun, Stop,
+        Tally, TrainingMetric, TrainingRun, User, Vote,
     )  # fmt: skip
     named = {constraint.name for table in tables for constraint in table._meta.constraints}
     assert named == set(SIMPLE) | broken_elsewhere

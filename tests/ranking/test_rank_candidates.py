@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from random import Random
 from typing import Any
@@ -53,7 +53,10 @@ def test_ranking_two_candidates_reads_as_worked_by_hand() -> None:
         candidate=1, group=0, strength=strength, low=_near(strength - reach),
         high=_near(strength + reach), rank=1, rank_low=1, rank_high=2,
         wins=3, losses=1, ties=0, both_bad=2, votes=6,
+        p_best=top.p_best,
     )  # fmt: skip
+    # P(N(ln 2, 1 / (6 * 2 / 9)) > 0), from 100 resamples.
+    assert top.p_best == pytest.approx(0.788, abs=0.12)
     assert (bottom.candidate, bottom.strength, bottom.rank) == (0, -strength, 2)
     assert unvoted == Standing(2, None, None, None, None, None, None, None, 0, 0, 0, 0, 0)
     assert (fit.n_votes, fit.n_annotators, fit.interval_method) == (6, 1, "fisher")
@@ -82,7 +85,8 @@ def test_ranking_records_the_versions_it_used() -> None:
 
 def test_ranking_becomes_json() -> None:
     fit = rank(votes(0, 1, a=3, tie=1), 3)
-    stored = json.loads(json.dumps(asdict(fit)))
+    kept = asdict(replace(fit, groups=()))  # arrays, to reckon with and not to be stored
+    stored = json.loads(json.dumps(kept))
     assert RankingSettings.from_dict(stored["settings"]) == fit.settings
     assert [Standing(**row) for row in stored["standings"]] == list(fit.standings)
 
@@ -154,6 +158,85 @@ def test_relabelling_candidates_relabels_the_ranking(
 def test_doubling_every_vote_leaves_strengths_without_a_prior(cast: list[Vote]) -> None:
     once, twice = rank(cast, N, prior=0), rank(cast + cast, N, prior=0)
     assert strengths(twice) == pytest.approx(strengths(once), abs=1e-9)
+
+
+@given(cast=casts())
+def test_doubling_votes_and_prior_leaves_strengths(cast: list[Vote]) -> None:
+    once, twice = rank(cast, N, prior=0.5), rank(cast + cast, N, prior=1.0)
+    assert strengths(twice) == pytest.approx(strengths(once), abs=1e-9)
+
+
+@given(cast=casts(max_votes=60), prior=PRIORS)
+def test_as_many_annotators_again_who_vote_alike_narrow_every_interval(
+    cast: list[Vote], prior: float
+) -> None:
+    others = [(a, b, outcome, annotator + 4) for a, b, outcome, annotator in cast]
+    once, twice = rank(cast, N, prior=prior), rank(cast + others, N, prior=2 * prior)
+    wide = {row.candidate: row for row in once.standings}
+    for row in twice.standings:
+        before = wide[row.candidate]
+        assert (row.low is None) == (before.low is None)
+        if row.low is not None:
+            assert row.high - row.low < before.high - before.low  # type: ignore[operator]
+
+
+@given(seed=st.integers(0, 1000), n_annotators=st.sampled_from([10, 250]))
+def test_annotators_who_repeat_all_their_votes_say_nothing_new(
+    seed: int, n_annotators: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.integers(0, 3, 1500)
+    b = (a + rng.integers(1, 3, 1500)) % 3
+    table = (a, b, rng.integers(0, 3, 1500), rng.integers(0, n_annotators, 1500))
+    cast: list[Vote] = list(zip(*(column.tolist() for column in table), strict=True))
+    once, twice = rank(cast, 3, prior=0), rank(cast + cast, 3, prior=0)
+    for before, row in zip(once.standings, twice.standings, strict=True):
+        assert (row.candidate, row.low, row.high) == (
+            before.candidate,
+            _near(before.low),
+            _near(before.high),
+        )
+
+
+@given(cast=casts(), wins=st.booleans(), times=st.integers(1, 3))
+def test_without_a_prior_who_won_or_lost_everything_stands_alone_and_moves_nobody(
+    cast: list[Vote], wins: bool, times: int
+) -> None:
+    outcome = {"a": times} if wins else {"b": times}
+    met = [vote for other in range(N) for vote in votes(N, other, annotator=2, **outcome)]
+    before, after = rank(cast, N, prior=0), rank(cast + met, N + 1, prior=0)
+    assert frozenset([N]) in partition(after)
+    voted = {row.candidate for row in before.standings if row.votes}
+    assert partition(after) - {frozenset([N])} >= partition(before)
+    found = by_candidate(after)
+    for row in by_candidate(before):
+        same = found[row.candidate]
+        if row.candidate in voted:
+            assert (same.strength, same.low, same.high) == (row.strength, row.low, row.high)
+
+
+@given(cast=casts(), prior=PRIORS)
+def test_chances_to_be_best_add_up_in_each_group(cast: list[Vote], prior: float) -> None:
+    fit = rank(cast, N, prior=prior)
+    for number, members in enumerate(fit.groups):
+        chances = [row.p_best for row in fit.standings if row.group == number]
+        if len(members.members) == 1:
+            assert chances == [None]
+        else:
+            assert sum(chance or 0 for chance in chances) == pytest.approx(1, abs=1e-12)
+
+
+@given(cast=casts(), prior=PRIORS)
+def test_intervals_of_every_moment_are_wider_and_their_ranks_no_narrower(
+    cast: list[Vote], prior: float
+) -> None:
+    fixed, always = (rank(cast, N, prior=prior, anytime=anytime) for anytime in (False, True))
+    for row, same in zip(fixed.standings, always.standings, strict=True):
+        assert (row.candidate, row.strength) == (same.candidate, same.strength)
+        if row.low is not None:
+            assert same.low < row.low  # type: ignore[operator]
+            assert same.rank_low <= row.rank_low  # type: ignore[operator]
+            assert same.rank_high >= row.rank_high  # type: ignore[operator]
 
 
 @given(cast=casts(), prior=PRIORS)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm, studentized_range, t
 
+from annotate.ranking.methods import IntervalMethod
 from annotate.ranking.ranks import bound_ranks, simultaneous_value
+from annotate.ranking.resampling import draw_errors
+from annotate.ranking.sequences import confidence_radius
 from annotate.ranking.spread import Spread, measure_spread
-from annotate.ranking.standings import IntervalMethod
 from annotate.ranking.strengths import fit_strengths
 from tests.ranking.arena import Arena, draw_pairs
 from tests.ranking.columns import tally
@@ -21,7 +23,8 @@ def known_spread(errors: list[float], df: float = math.inf) -> Spread:
 
 def value(spread: Spread, n_resamples: int = 20_000) -> float:
     rng = np.random.default_rng(3)
-    return simultaneous_value(spread, level=0.95, n_resamples=n_resamples, rng=rng)
+    drawn = draw_errors(spread.rows, n_resamples=n_resamples, rng=rng)
+    return simultaneous_value(spread, drawn, level=0.95, rng=rng)
 
 
 def test_two_candidates_need_the_usual_value() -> None:
@@ -45,6 +48,27 @@ def test_ranks_are_bounded_by_what_is_certain() -> None:
     assert ranks.rank.tolist() == [1, 2, 3, 4]
     assert ranks.low.tolist() == [1, 2, 2, 4]
     assert ranks.high.tolist() == [1, 3, 3, 4]
+
+
+def test_at_every_moment_each_pair_has_its_part_of_alpha() -> None:
+    # Independent errors of .1: a difference has variance .02, and alpha .05 is shared by 6 pairs.
+    rng = np.random.default_rng(0)
+    reach = float(confidence_radius(0.02, alpha=0.05 / 6))
+    strengths = np.array([0.0, -reach - 0.01, -2 * reach, -3 * reach - 0.01])
+    ranks = bound_ranks(
+        strengths, known_spread([0.1] * 4), level=0.95, n_resamples=500, rng=rng, anytime=True
+    )
+    assert ranks.low.tolist() == [1, 2, 2, 4]
+    assert ranks.high.tolist() == [1, 3, 3, 4]
+
+
+def test_the_chance_to_be_best_comes_with_the_ranks() -> None:
+    rng = np.random.default_rng(0)
+    ranks = bound_ranks(
+        np.array([0.1, 0.0, -9.0]), known_spread([0.06, 0.08, 0.1]), level=0.95,
+        n_resamples=20_000, rng=rng,
+    )  # fmt: skip
+    assert ranks.p_best == pytest.approx([norm.cdf(1), 1 - norm.cdf(1), 0], abs=0.01)
 
 
 def test_equal_strengths_share_a_rank() -> None:

@@ -10,11 +10,14 @@ from scipy.special import expit
 from scipy.stats import norm, t
 
 from annotate.ranking.arrays import FloatArray
+from annotate.ranking.methods import IntervalMethod
 from annotate.ranking.ranks import pair_errors
+from annotate.ranking.sequences import confidence_radius
 from annotate.ranking.spread import Spread, measure_spread
-from annotate.ranking.standings import IntervalMethod
 from annotate.ranking.strengths import fit_strengths
-from annotate.ranking.tally import Tally
+from annotate.ranking.tally import Tally, count_votes
+from annotate.ranking.votes import check_votes
+from benchmarks.ranking.worlds import World, ballots
 from tests.ranking.arena import Arena, draw_pairs
 from tests.ranking.columns import Vote, columns, rank, tally, votes
 
@@ -46,6 +49,23 @@ def test_three_annotators_give_the_jackknife_worked_by_hand() -> None:
     assert rank(cast, 2, prior=0).interval_method == "cr3"
     expected = t.ppf(0.975, 2) * (3 / 8) / 2
     assert half_width(cast, 2, prior=0) == pytest.approx(expected, abs=1e-9)
+
+
+def test_annotators_who_vote_much_count_for_fewer_annotators() -> None:
+    # Twelve cast 20 votes and eight cast 60: (720)^2 / (12 * 20^2 + 8 * 60^2) = 15.43 of 20.
+    cast = [
+        (a, b, outcome, k)
+        for k in range(20)
+        for a, b, outcome, _ in random_cast(k, 3, 1, 20 if k < 12 else 60)
+    ]
+    counted = tally(cast, 3)
+    strengths = fit_strengths(counted.half_win_matrix(), prior=0.5)
+    spreads = [
+        measure_spread(counted, strengths, prior=0.5, level=0.95, evenly=evenly)
+        for evenly in (False, True)
+    ]
+    assert [spread.df for spread in spreads] == [pytest.approx(720**2 / 33_600), 19]
+    assert np.array_equal(spreads[0].rows, spreads[1].rows)
 
 
 def test_two_hundred_annotators_give_the_sandwich_worked_by_hand() -> None:
@@ -156,8 +176,8 @@ def test_an_annotator_who_alone_joins_a_candidate_leaves_the_others_intervals(
     cast = random_cast(1, 3, 10, 600)
     joined = cast + votes(0, 3, a=10, b=10, annotator=0)
     differences = []
-    for ballots, n in ((cast, 3), (joined, 4)):
-        counted = tally(ballots, n)
+    for some, n in ((cast, 3), (joined, 4)):
+        counted = tally(some, n)
         strengths = fit_strengths(counted.half_win_matrix(), prior=prior)
         spread = measure_spread(counted, strengths, prior=prior, level=0.95)
         differences.append(pair_errors(spread.rows))
@@ -192,6 +212,43 @@ def test_who_is_nearly_unbeaten_gets_fishers_interval_at_least() -> None:
 def test_nothing_but_ties_gets_fishers_interval_and_not_none() -> None:
     cast = [vote for k in range(50) for vote in votes(0, 1, tie=1, annotator=k)]
     assert half_width(cast, 2, prior=0) == pytest.approx(Z / math.sqrt(50 / 4) / 2, abs=1e-9)
+
+
+def test_at_every_moment_intervals_are_those_of_the_confidence_sequence() -> None:
+    rows = np.diag([0.1, 0.2])
+    spread = Spread(IntervalMethod.FISHER, math.inf, rows, rows)
+    variance = np.array([0.01, 0.04])
+    expected = confidence_radius(variance, alpha=0.1)
+    assert spread.half_widths(0.9, anytime=True) == pytest.approx(expected)
+    assert (expected > spread.half_widths(0.9)).all()
+    few = Spread(IntervalMethod.CR3, 4, rows, rows)
+    ratio = t.ppf(0.95, 4) / norm.ppf(0.95)
+    wider = confidence_radius(variance * ratio**2, alpha=0.1)
+    assert few.half_widths(0.9, anytime=True) == pytest.approx(wider)
+
+
+def looks_held(world: World, truth: FloatArray, seed: int) -> FloatArray:
+    """Return (2,) shares of candidates held at each of 15 looks, by fixed and anytime intervals."""
+    rng = np.random.default_rng(seed)
+    cast = world.gather(rng).vote(*draw_pairs(6, 1600, rng), rng)
+    held = np.ones((2, 6), dtype=np.bool_)
+    for n_votes in range(200, 1601, 100):
+        table = {name: column[:n_votes] for name, column in ballots(cast).items()}
+        counted, _ = count_votes(check_votes(**table, n_candidates=6))
+        strengths = fit_strengths(counted.half_win_matrix(), prior=0.5)
+        spread = measure_spread(counted, strengths, prior=0.5, level=0.95)
+        error = np.abs(strengths - strengths.mean() - truth)
+        widths = [spread.half_widths(0.95, anytime=anytime) for anytime in (False, True)]
+        held &= error <= np.array(widths)
+    return np.asarray(held.mean(axis=1))
+
+
+def test_who_looks_often_is_misled_by_fixed_intervals_and_not_by_those_of_every_moment() -> None:
+    world = World(tuple(np.linspace(0.8, -0.8, 6)), n_annotators=20, taste=0.6)
+    truth = world.true_strengths()
+    fixed, anytime = np.mean([looks_held(world, truth, seed) for seed in range(60)], axis=0)
+    assert fixed < 0.9
+    assert anytime > 0.95
 
 
 def covers(arena: Arena, truth: FloatArray, seed: int, n_annotators: int) -> FloatArray:

@@ -13,6 +13,7 @@ from annotate.ranking.strengths import (
     climb_likelihood,
     fit_strengths,
     score,
+    win_chances,
 )
 
 
@@ -83,13 +84,8 @@ def test_a_total_order_of_many_votes_converges(seed: int, prior: float) -> None:
 
 
 def test_a_step_that_leaves_no_information_is_damped() -> None:
-    # Found by search: a first step so long that the information underflows to a singular matrix.
-    wins = [
-        (0, 13), (1, 0), (2, 1), (2, 16), (3, 5), (5, 6), (6, 17), (7, 11), (8, 14), (9, 2),
-        (10, 4), (11, 9), (12, 8), (12, 15), (13, 7), (14, 11), (16, 3), (17, 4),
-    ]  # fmt: skip
-    half_wins = np.zeros((18, 18))
-    half_wins[tuple(zip(*wins, strict=True))] = 1
+    # Found by search: rounding leaves the information singular on the way.
+    half_wins = matrix(6, w02=1, w14=1, w20=1, w23=1, w30=1, w54=1)
     strengths = fit_strengths(half_wins, prior=1e-6)
     slope = score(strengths, half_wins, half_wins + half_wins.T, prior=1e-6)
     assert np.abs(slope).max() < 1e-12
@@ -98,3 +94,26 @@ def test_a_step_that_leaves_no_information_is_damped() -> None:
 def test_a_matrix_that_has_no_maximum_is_refused_by_name() -> None:
     with pytest.raises(StrengthsDidNotConverge, match="a prior above 0 settles it"):
         fit_strengths(matrix(2, w01=3), prior=0)
+
+
+def test_chances_of_strengths_whose_weights_would_overflow_are_those_of_their_difference() -> None:
+    near, far = np.array([1.0, 0.0, -2.0]), np.array([401.0, 400.0, 398.0])
+    assert np.abs(win_chances(far) - win_chances(near)).max() < 1e-15
+
+
+@given(seed=st.integers(0, 10_000), prior=st.sampled_from([0.0, 0.5]))
+def test_the_climb_ends_where_one_sweep_of_choix_stays(seed: int, prior: float) -> None:
+    half_wins = np.random.default_rng(seed).poisson(20, (9, 9)) / 2 + 1
+    np.fill_diagonal(half_wins, 0)
+    climbed = climb_likelihood(half_wins, prior=prior)
+    assert np.abs(climbed - fit_strengths(half_wins, prior=prior)).max() < 1e-12
+
+
+@given(seed=st.integers(0, 10_000))
+def test_strengths_do_not_depend_on_how_candidates_are_numbered(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    half_wins = rng.poisson(8, (15, 15)) / 2
+    np.fill_diagonal(half_wins, 0)
+    order = rng.permutation(15)
+    turned = fit_strengths(half_wins[np.ix_(order, order)], prior=0.5)
+    assert np.abs(turned - fit_strengths(half_wins, prior=0.5)[order]).max() < 1e-12

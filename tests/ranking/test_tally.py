@@ -1,10 +1,22 @@
 """Votes are counted into cells of annotator and pair."""
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from annotate.ranking.tally import count_votes
+from annotate.ranking.arrays import number_present
+from annotate.ranking.tally import Tally, count_votes
 from annotate.ranking.votes import check_votes
+from tests.ranking.ballots import ballots, cast, kept, tallied
 from tests.ranking.columns import columns, tally, votes
+
+CELLS = ("annotator", "first", "second", "votes", "half_wins")
+seeds = st.integers(0, 10_000)
+
+
+def same_cells(one: Tally, other: Tally) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in CELLS)
 
 
 def test_count_turns_each_pair_to_the_lower_index() -> None:
@@ -60,3 +72,61 @@ def test_count_of_no_votes_is_empty() -> None:
         counted = tally([], n)
         assert (counted.n_annotators, len(counted.votes)) == (0, 0)
         assert counted.half_win_matrix().shape == (n, n)
+
+
+@given(seed=seeds)
+def test_stored_tallies_count_as_the_votes_they_were_made_of(seed: int) -> None:
+    columns = cast(seed)
+    whole, record = count_votes(ballots(columns))
+    stored, stored_record = count_votes(ballots(tallied(columns, seed)))
+    assert same_cells(whole, stored)
+    assert np.array_equal(whole.half_win_matrix(), stored.half_win_matrix())
+    assert (whole.n_votes, whole.n_annotators) == (stored.n_votes, stored.n_annotators)
+    for name in ("wins", "losses", "ties", "both_bad"):
+        assert np.array_equal(getattr(record, name), getattr(stored_record, name)), name
+
+
+@given(seed=seeds, cut=st.integers(0, 400))
+def test_tallies_of_two_parts_laid_together_are_the_tally_of_all(seed: int, cut: int) -> None:
+    columns = cast(seed)
+    parts = np.split(np.random.default_rng(seed).permutation(400), [cut])
+    rows = [tallied(kept(columns, part), seed) for part in parts]
+    together = {name: np.concatenate([part[name] for part in rows]) for name in rows[0]}
+    assert same_cells(Tally(ballots(columns)), Tally(ballots(together)))
+
+
+@given(seed=seeds)
+def test_the_order_of_votes_leaves_no_trace_in_cells(seed: int) -> None:
+    columns = cast(seed)
+    turned = kept(columns, np.random.default_rng(seed).permutation(400))
+    assert same_cells(Tally(ballots(columns)), Tally(ballots(turned)))
+
+
+@given(seed=seeds, limit=st.integers(0, 12))
+def test_candidates_that_few_annotators_judged_are_found(seed: int, limit: int) -> None:
+    cells = Tally(ballots(cast(seed, n_votes=25)))
+    judges = [
+        len(np.unique(cells.annotator[(cells.first == i) | (cells.second == i)])) for i in range(7)
+    ]
+    assert cells.judged_by_few(limit).tolist() == [judge < limit for judge in judges]
+
+
+@pytest.mark.parametrize("values", [[], [0], [2, 0, 1, 1], [5, 9, 5], [10**12, 3], [10**6, 0]])
+def test_present_values_are_numbered_in_order(values: list[int]) -> None:
+    column = np.array(values, dtype=np.int64)
+    present, places = np.unique(column, return_inverse=True)
+    n_present, numbered = number_present(column)
+    assert (n_present, numbered.tolist()) == (len(present), places.tolist())
+
+
+def test_annotators_with_numbers_far_apart_need_wide_keys() -> None:
+    columns = cast(0)
+    far = columns | {"annotator": columns["annotator"] * 10**15}
+    assert same_cells(Tally(ballots(columns)), Tally(ballots(far)))
+
+
+def test_too_many_to_count_is_said() -> None:
+    n = 2**31
+    cast = {"candidate_a": [0], "candidate_b": [n - 1], "outcome": [0], "annotator": [0]}
+    with pytest.raises(ValueError, match=f"{n} candidates and 1 annotators are too many to count"):
+        count_votes(check_votes(**cast, n_candidates=n))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from annotate.ranking import OUTCOMES, encode_outcomes
-from annotate.ranking.votes import check_votes
+from annotate.ranking.votes import check_ballots, check_votes
 
 
 def check(**changed: Any) -> None:
@@ -76,3 +76,36 @@ def test_encode_outcomes_refuses_an_unknown_label(label: str) -> None:
     message = f"outcome at position 1 is {label!r}: it must be one of a, b, tie, both_bad"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         encode_outcomes(["tie", label])
+
+
+def test_check_ballots_keeps_the_width_of_each_column_and_check_votes_widens_it() -> None:
+    columns = {
+        "candidate_a": np.array([0, 1], dtype=np.int16),
+        "candidate_b": np.array([1, 0], dtype=np.int32),
+        "outcome": np.array([2, 3], dtype=np.uint8),
+        "annotator": np.array([4, 4], dtype=np.uint32),
+    }
+    ballots = check_ballots(**columns, n_candidates=2)
+    assert all(getattr(ballots, name) is column for name, column in columns.items())
+    assert ballots.n_votes == 2
+    wide = check_votes(**columns, n_candidates=2)
+    assert {getattr(wide, name).dtype for name in columns} == {np.dtype(np.int64)}
+
+
+def test_check_ballots_leaves_out_rows_of_no_vote() -> None:
+    columns = {"candidate_a": [0, 0], "candidate_b": [1, 1], "outcome": [0, 1], "annotator": [3, 5]}
+    ballots = check_ballots(**columns, n_candidates=2, count=[0, 7])
+    assert (ballots.annotator.tolist(), ballots.n_votes) == ([5], 7)
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        ([1, -2], "count at position 1 is -2: it must be 0 or more votes"),
+        ([1.0, 2.0], "count holds float64: it must hold integers"),
+    ],
+)
+def test_check_ballots_refuses_what_is_no_count(count: list[float], message: str) -> None:
+    columns = {"candidate_a": [0, 0], "candidate_b": [1, 1], "outcome": [0, 1], "annotator": [3, 5]}
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        check_ballots(**columns, n_candidates=2, count=count)

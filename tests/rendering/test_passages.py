@@ -101,6 +101,14 @@ def test_stretch_of_rendered_markdown_has_its_words_in_the_source(
     assert again[1] >= start + len(word)
 
 
+def test_cells_of_a_table_are_told_from_a_line_that_reads_like_one() -> None:
+    source = "| cat | cat |\n|---|:-:|\n| cat | cat |\n\n```python\ncat\n```"
+    shown = render_reply(source)
+    alignment = align_rendered(source, shown)
+    found = [alignment.to_stored(at, at + 3) for at in places_of("cat", text_of(shown))]
+    assert found == [(at, at + 3) for at in places_of("cat", source)]
+
+
 def places_of(word: str, text: str) -> list[int]:
     return [place for place in range(len(text)) if text.startswith(word, place)]
 

@@ -11,9 +11,11 @@ from django.db import connection
 from annotate.generation.rows import GeneratedCompletion, encode_row
 from annotate.models import Completion
 from annotate.services.blindness import named_maker
-from annotate.services.generating import generate_round, wanted_completions
+from annotate.services.generating import generate_shard
 from annotate.services.importing import import_completions
+from annotate.services.shards import find_missing, make_requests
 from tests import factories as make
+from tests.services.making import begin_round
 from tests.services.rows import completion_row, prompt_row
 
 pytestmark = pytest.mark.django_db
@@ -47,21 +49,17 @@ def test_import_flags_what_names_its_maker_and_counts_it() -> None:
 
 def test_generation_flags_what_names_its_maker(settings: Any) -> None:
     """An engine that was killed has left its rows: nothing is generated here, all is stored."""
-    round_ = make.make_open_round(n_prompts=1, n_candidates=0)
-    candidate = make.make_candidate(
-        round_.run, engine="transformers", model="m", prompt_format="chatml"
-    )
-    round_.candidates.add(candidate)
-    (key,) = wanted_completions(round_=round_, candidate=candidate)
+    shard = begin_round(n_prompts=1).shards.get()
+    (request,) = make_requests(shard, find_missing(shard))
     made = GeneratedCompletion(
-        key=key, replies=("My name is Claude.",), finish_reason="stop", prompt_tokens=1,
+        key=request.key, replies=("My name is Claude.",), finish_reason="stop", prompt_tokens=1,
         completion_tokens=1, rendered_prompt_sha256="", seed=1, engine="transformers",
         engine_version="1", seconds=1.0,
     )  # fmt: skip
-    folder = settings.KURABE_HOME / "generation" / f"round-{round_.pk}-candidate-{candidate.pk}"
+    folder = settings.KURABE_HOME / "generation" / f"shard-{shard.pk}"
     folder.mkdir(parents=True)
     (folder / "completions.jsonl").write_bytes(encode_row(made.to_dict()))
-    generate_round(round_=round_)
+    generate_shard(shard=shard)
     assert Completion.objects.get().names_maker == "My name is Claude"
 
 

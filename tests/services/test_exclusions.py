@@ -82,7 +82,7 @@ def test_exclude_ranks_each_kind_of_ranking_again() -> None:
     round_, _careful, careless = judged_round()
     store_rankings(run=round_.run, settings=RankingSettings(prior=0.25))
     store_rankings(run=round_.run, settings=SETTINGS, by="language")
-    store_rankings(run=round_.run, settings=SETTINGS, round_number=1)
+    store_rankings(run=round_.run, settings=SETTINGS, filters={"round": 1})
     store_rankings(run=round_.run, settings=SETTINGS)
     exclude(round_.run, careless)
     new = Ranking.objects.order_by("id")[4:]

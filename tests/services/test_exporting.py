@@ -9,6 +9,7 @@ from typing import Any
 import pandas
 import pytest
 from django.conf import LazySettings
+from django.utils import timezone
 from pyarrow import parquet
 
 from annotate.formats import write_rows
@@ -18,6 +19,7 @@ from annotate.services.exporting import (
     PairRule,
     export_preferences,
     preference_rows,
+    votes_behind,
     write_preferences,
 )
 from tests import factories as make
@@ -91,7 +93,7 @@ def test_export_preferences_writes_every_column(home: Path) -> None:
         }
     ]
     assert (dataset.n_pairs, dataset.counts) == (1, {"pairs": 1})
-    assert dataset.filters == {"min_votes": 1, "margin": 1}
+    assert dataset.filters == {"min_votes": 1, "margin": 1, "voters": "people"}
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_export_preferences_counts_each_vote_once(home: Path) -> None:
     make.make_vote(
         make.make_comparison(a.get(sample=0), b.get(sample=0), round_=round_, annotator=judge)
     )
-    rows = rows_of(export(round_), home)
+    rows = rows_of(export(round_, voters="together"), home)
     columns = ("chosen_sample", "rejected_sample", "votes_chosen", "votes_rejected", "n_votes")
     found = sorted(tuple(row[column] for column in columns) for row in rows)
     assert found == [(0, 0, 4, 1, 5), (1, 0, 1, 0, 2), (1, 0, 2, 0, 2)]
@@ -349,6 +351,22 @@ def test_export_preferences_keeps_to_the_cutoff(home: Path) -> None:
     )
     assert again.sha256 == dataset.sha256
     assert export(round_).sha256 != dataset.sha256
+
+
+def test_export_preferences_of_one_round_counts_its_votes_alone(home: Path) -> None:
+    first = make_pair("aab", key="p1")
+    a, b = Completion.objects.filter(prompt__key="p1").order_by("candidate")
+    first.run.rounds.update(closed_at=timezone.now())
+    second = Round.objects.create(run=first.run, number=2)
+    second.candidates.set([a.candidate, b.candidate])
+    vote_on(second, a, b, "b")
+    dataset = export(first, round=1)
+    assert [(row["votes_chosen"], row["votes_rejected"]) for row in rows_of(dataset, home)] == [
+        (2, 1)
+    ]
+    assert dataset.filters == {"min_votes": 1, "margin": 1, "voters": "people", "round": 1}
+    assert votes_behind(dataset).count() == 3
+    assert votes_behind(export(first, round=2)).count() == 1
 
 
 def test_export_preferences_orders_pairs_by_prompt_and_candidates(home: Path) -> None:

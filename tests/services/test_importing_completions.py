@@ -5,8 +5,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from annotate.models import Candidate, Completion, Prompt, PromptSet, Round, SelectionRun
-from annotate.services import errors, rounds, voting
+from annotate.models import (
+    Candidate,
+    Completion,
+    DecisionRules,
+    Prompt,
+    PromptSet,
+    Round,
+    SelectionRun,
+    Stop,
+)
+from annotate.services import errors, rounds, states, voting
 from annotate.services.importing import Counts, import_completions, import_prompts
 from annotate.services.importing.counts import BATCH_SIZE
 from tests import factories as make
@@ -89,6 +98,27 @@ def test_import_completions_enters_new_candidates_in_the_open_round() -> None:
     assert {candidate.name for candidate in Round.objects.get().candidates.all()} == set("xyz")
 
 
+@pytest.mark.parametrize(("stops_early", "expected"), [(True, ["xy", "xyz"]), (False, ["xyz"])])
+def test_import_completions_opens_another_round_where_one_has_its_answer(
+    stops_early: bool, expected: list[str]
+) -> None:
+    bring(GRID)
+    round_ = Round.objects.get()
+    DecisionRules.objects.create(run=round_.run, stops_early=stops_early)
+    Stop.objects.create(round=round_, reason="best", cutoff=1, n_votes=1, evidence={})
+    bring([completion_row("p1", "y", sample=7)])
+    assert Round.objects.count() == 1
+    bring([completion_row("p1", "z"), completion_row("p1", "x")])
+    entered = [
+        "".join(sorted(each.candidates.values_list("name", flat=True)))
+        for each in Round.objects.order_by("number")
+    ]
+    assert entered == expected
+    newest = Round.objects.open().get()
+    comparison = voting.lease_comparison(round_=newest, annotator=make.make_annotator())
+    assert comparison.round == newest
+
+
 def test_import_completions_adds_samples_to_what_is_there() -> None:
     bring(GRID)
     counts = bring([completion_row("p1", "x", sample=2), completion_row("p1", "x")])
@@ -162,7 +192,7 @@ def test_import_completions_says_the_facts_of_a_candidate_once() -> None:
 
 def test_import_completions_refuses_a_closed_run() -> None:
     bring(GRID)
-    rounds.move_run(run=SelectionRun.objects.get(), to="closed")
+    states.move_run(run=SelectionRun.objects.get(), to="closed")
     with pytest.raises(errors.WrongState, match="run r is closed and takes no completions"):
         bring([completion_row("p1", "z")])
 

@@ -16,7 +16,7 @@ from annotate.models import (
     SelectionRun,
     Vote,
 )
-from annotate.services import errors, rounds, voting
+from annotate.services import errors, rounds, states, voting
 from annotate.services.annotators import annotator_of
 from annotate.services.importing import Counts, import_completions, import_votes
 from annotate.services.importing.counts import BATCH_SIZE
@@ -254,14 +254,14 @@ def test_import_votes_puts_them_in_the_newest_round_even_when_it_has_closed() ->
     run = begin_run()
     second = rounds.create_round(run=run, candidates=list(run.candidates.all()))
     rounds.open_round(round_=second)
-    rounds.close_round(round_=second)
+    states.close_round(round_=second)
     import_votes(rows=[vote_row()], run=run)
     assert Comparison.objects.get().round == second
 
 
 def test_import_votes_refuses_a_closed_run() -> None:
     run = begin_run()
-    rounds.move_run(run=run, to="closed")
+    states.move_run(run=run, to="closed")
     with pytest.raises(errors.WrongState, match="run r is closed and takes no votes"):
         import_votes(rows=[vote_row()], run=run)
     assert not Vote.objects.exists()

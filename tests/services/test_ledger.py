@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from annotate.models import Vote
-from annotate.services import errors, ledger, rounds, voting
+from annotate.services import errors, ledger, states, voting
 from tests import factories as make
 from tests.services.threads import at_once
 
@@ -155,7 +155,7 @@ def test_whoever_waits_for_the_ledger_while_the_round_closes_is_refused(does: st
             is_held.set()
             while not is_awaited():
                 time.sleep(0.01)
-            rounds.close_round(round_=round_)
+            states.close_round(round_=round_)
 
     def act() -> None:
         is_held.wait(30)

@@ -2,13 +2,11 @@
 
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from annotate.formats import read_completions, read_votes
 from annotate.models import (
     Annotator,
     Candidate,
@@ -22,7 +20,6 @@ from annotate.models import (
 )
 from annotate.services import voting
 from annotate.services.exclusions import exclude, undo_exclusion
-from annotate.services.importing import import_completions, import_votes
 from annotate.services.quality import AnnotatorQuality, RunQuality, measure_quality
 from tests import factories as make
 
@@ -341,22 +338,9 @@ def test_quality_counts_pairs_of_equal_texts() -> None:
     assert measure(round_.run).identical_pairs == 2
 
 
-@pytest.fixture
-def crowd(real_data: Path) -> SelectionRun:
-    """Import LLMFAO whole."""
-    folder = real_data / "llmfao"
-    if not folder.is_dir():
-        pytest.skip(f"no LLMFAO votes at {folder}; set KURABE_REAL_DATA")
-    rows = read_completions([str(folder / "results.jsonl")], format="llmfao")
-    import_completions(rows=rows, run_slug="crowd", set_slug="crowd")
-    run = SelectionRun.objects.get(slug="crowd")
-    import_votes(rows=read_votes(str(folder / "crowd-comparisons.csv"), format="llmfao"), run=run)
-    return run
-
-
-def test_quality_of_a_real_crowd(crowd: SelectionRun) -> None:
+def test_quality_of_a_real_crowd(crowd_of_llmfao: SelectionRun) -> None:
     """The counts are those of the file; agreement in wide bounds, as nobody published it."""
-    quality = measure(crowd)
+    quality = measure(crowd_of_llmfao)
     assert (quality.votes, len(quality.annotators), quality.agreement.n_units) == (8931, 124, 2124)
     left, alpha, raw = quality.left, quality.agreement.alpha, quality.agreement.raw
     assert (left.n_left, left.n_right) == (2911, 2549)
@@ -375,25 +359,30 @@ def test_quality_of_a_real_crowd(crowd: SelectionRun) -> None:
     assert set(quality.gaps) == {
         "self_consistency", "gold_accuracy", "seconds_per_1000_characters",
     }  # fmt: skip
-    assert Completion.objects.of_run(crowd).count() == 1133
+    completions = Completion.objects.of_run(crowd_of_llmfao)
+    assert completions.count() == 1133
     # One candidate answers a zero-width space where others answer nothing.
     texts = Counter(
         (prompt, " ".join(replies[0].replace("\u200b", " ").split()))
-        for prompt, replies in Completion.objects.of_run(crowd).values_list("prompt", "replies")
+        for prompt, replies in Completion.objects.of_run(crowd_of_llmfao).values_list(
+            "prompt", "replies"
+        )
     )
     equal = sum(n * (n - 1) // 2 for n in texts.values())
     assert quality.identical_pairs == equal > 0
 
 
-def test_excluding_and_counting_again_a_real_annotator(crowd: SelectionRun) -> None:
+def test_excluding_and_counting_again_a_real_annotator(crowd_of_llmfao: SelectionRun) -> None:
     """The one with the lowest reliability has 343 votes."""
-    before = measure(crowd)
+    before = measure(crowd_of_llmfao)
     worst = min(before.annotators, key=lambda row: row.reliability or 1)
-    entry = exclude(run=crowd, annotator=Annotator.objects.get(pk=worst.pk), reason="a trial")
-    without = measure(crowd)
+    entry = exclude(
+        run=crowd_of_llmfao, annotator=Annotator.objects.get(pk=worst.pk), reason="a trial"
+    )
+    without = measure(crowd_of_llmfao)
     assert (worst.votes, without.votes, without.votes_excluded) == (343, 8588, 343)
     assert before.agreement.alpha is not None
     assert without.agreement.alpha is not None
     assert without.agreement.alpha.value > before.agreement.alpha.value + 0.02
     undo_exclusion(exclusion=entry, reason="the trial is over")
-    assert measure(crowd) == before
+    assert measure(crowd_of_llmfao) == before

@@ -1,46 +1,31 @@
 """Rankings count the votes that stood, and can be computed again to the byte."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from annotate.models import Candidate, Ranking, Round, SelectionRun, Vote
+from annotate.models import Candidate, Ranking, SelectionRun
 from annotate.ranking import RankingSettings, encode_outcomes, rank_candidates
-from annotate.services import rounds, voting
-from annotate.services.rankings import recompute, store_rankings
+from annotate.services import errors, voting
+from annotate.services.ledger import take_cutoff
+from annotate.services.rankings import (
+    rank_again,
+    rank_now,
+    recompute,
+    settings_of,
+    store_rankings,
+)
 from tests import factories as make
+from tests.services.casting import BALLOTS, as_bytes, cast, sliced_round
 
 pytestmark = pytest.mark.django_db
 
 SETTINGS = RankingSettings()
-
-# Who met whom, with which outcome, seen by which annotator; candidates by their place in the run.
-BALLOTS = [
-    (0, 1, "a", 0), (0, 1, "a", 1), (0, 1, "b", 2), (1, 2, "tie", 0), (1, 2, "a", 1),
-    (0, 2, "both_bad", 0), (0, 2, "b", 2), (2, 3, "a", 2), (1, 3, "tie", 1),
-]  # fmt: skip
-
-
-def cast(round_: Round, ballots: Any, **fields: Any) -> list[Vote]:
-    """Cast votes on the round's candidates, all on one prompt."""
-    candidates = list(round_.candidates.order_by("id"))
-    prompt = round_.run.prompts().first()
-    annotators: dict[int, Any] = {}
-    votes = []
-    for a, b, outcome, annotator in ballots:
-        if annotator not in annotators:
-            annotators[annotator] = make.make_annotator()
-        sides = [candidates[side].completions.get(prompt=prompt) for side in (a, b)]
-        comparison = make.make_comparison(*sides, round_=round_, annotator=annotators[annotator])
-        votes.append(make.make_vote(comparison, outcome, **fields))
-    return votes
-
-
-def as_bytes(standings: list[dict[str, Any]]) -> bytes:
-    """Write standings down; the database keeps no order of the keys within one."""
-    return json.dumps(standings, sort_keys=True).encode()
 
 
 def strengths(ranking: Ranking) -> dict[str, float | None]:
@@ -55,10 +40,11 @@ def test_store_rankings_agrees_with_the_pure_ranking() -> None:
     fit = rank_candidates(
         candidate_a=np.array(a), candidate_b=np.array(b), outcome=encode_outcomes(outcomes),
         annotator=np.array(annotators), n_candidates=4, settings=SETTINGS,
+        pair=np.array(a) * 4 + np.array(b), prompt=np.zeros(9, dtype=int),
     )  # fmt: skip
     candidates = list(round_.candidates.order_by("id"))
     fields = ("group", "rank", "rank_low", "rank_high", "strength", "low", "high", "wins",
-              "losses", "ties", "both_bad", "votes")  # fmt: skip
+              "losses", "ties", "both_bad", "votes", "p_best")  # fmt: skip
     assert ranking.standings == [
         {"name": candidates[row.candidate].name, "candidate_id": candidates[row.candidate].pk}
         | {field: getattr(row, field) for field in fields}
@@ -66,6 +52,7 @@ def test_store_rankings_agrees_with_the_pure_ranking() -> None:
     ]
     assert (ranking.n_votes, ranking.settings["n_annotators"]) == (9, 3)
     assert ranking.settings["interval_method"] == fit.interval_method
+    assert ranking.settings["clustered_by"] == fit.clusters == "annotator_pair"
     assert ranking.versions == dict(fit.versions)
 
 
@@ -117,77 +104,68 @@ def test_recompute_passes_over_votes_cast_later() -> None:
     assert as_bytes(recompute(ranking=ranking)) == as_bytes(ranking.standings)
 
 
-@pytest.mark.parametrize("by", ["language", "category", "turn"])
-def test_recompute_gives_each_slice_again(by: str) -> None:
-    round_ = sliced_round()
-    for ranking in store_rankings(run=round_.run, settings=SETTINGS, by=by):
-        cast(round_, [(0, 1, "b", 0)])
-        assert as_bytes(recompute(ranking=ranking)) == as_bytes(ranking.standings)
+def test_rank_again_makes_each_kind_anew() -> None:
+    run = sliced_round().run
+    seeded = RankingSettings(prior=0.25, seed=4)
+    store_rankings(run=run, settings=SETTINGS, by="kind", filters={"language": "ja"})
+    store_rankings(run=run, settings=seeded, filters={"turn": "overall"})
+    again = rank_again(run=run)
+    assert [each.filters for each in again] == [
+        {"language": "ja", "by": "kind", "value": "judge"},
+        {"language": "ja", "by": "kind", "value": "person"},
+        {"turn": "overall"},
+    ]
+    assert settings_of(again[-1]) == seeded
 
 
-def sliced_round() -> Round:
-    """Vote by language, category and turn in four ways that can be told apart."""
-    round_ = make.make_open_round(n_candidates=2, n_prompts=0)
-    prompt_set = round_.run.prompt_sets.get()
-    told = [("en", "joke", ["a"]), ("ja", "joke", ["b", "b"]), ("ja", "code", ["tie"] * 3)]
-    for language, category, outcomes in told:
-        prompt = make.make_prompt(
-            prompt_set, language=language, category=category, turns=["One?", "Two?"]
-        )
-        a, b = (make.make_completion(each, prompt) for each in round_.candidates.order_by("id"))
-        for turn, outcome in enumerate(outcomes):
-            comparison = make.make_comparison(a, b, round_=round_, annotator=make.make_annotator())
-            make.make_vote(comparison, outcome, turn=turn)
-    return round_
+def test_rank_again_takes_settings_that_an_older_ranking_did_not_have() -> None:
+    round_ = make.make_open_round(n_candidates=4, n_prompts=1)
+    cast(round_, BALLOTS)
+    older = {"prior": 0.25, "level": 0.9, "n_resamples": 200, "seed": 7}
+    Ranking.objects.create(run=round_.run, cutoff=1, settings=older, versions={}, n_votes=0,
+                           standings=[])  # fmt: skip
+    assert settings_of(Ranking.objects.get()).clusters == "annotator"
+    (again,) = rank_again(run=round_.run)
+    assert settings_of(again) == RankingSettings(**older)
+    assert settings_of(again).clusters == "widest"
 
 
-@pytest.mark.parametrize(
-    ("by", "expected"),
-    [
-        ("language", {"en": (1, 0, 0), "ja": (0, 2, 3)}),
-        ("category", {"joke": (1, 2, 0), "code": (0, 0, 3)}),
-        ("turn", {"overall": (1, 1, 1), "1": (0, 1, 1), "2": (0, 0, 1)}),
-    ],
-)
-def test_store_rankings_by_slice(by: str, expected: dict[str, tuple[int, int, int]]) -> None:
-    """Wins, losses and ties of the first candidate in each slice."""
-    round_ = sliced_round()
-    rankings = store_rankings(run=round_.run, settings=SETTINGS, by=by)
-    first = round_.candidates.order_by("id")[0].pk
-    found = {}
-    for ranking in rankings:
-        assert ranking.filters["by"] == by
-        (row,) = (row for row in ranking.standings if row["candidate_id"] == first)
-        found[ranking.filters["value"]] = row["wins"], row["losses"], row["ties"]
-    assert found == expected
-    assert len({ranking.cutoff for ranking in rankings}) == 1
+def test_rank_now_ranks_as_that_kind_was_ranked_last() -> None:
+    run = sliced_round().run
+    store_rankings(run=run, settings=RankingSettings(prior=0.25), by="language")
+    assert {each.settings["prior"] for each in rank_now(run=run, by="language")} == {0.25}
+    assert {each.settings["prior"] for each in rank_now(run=run)} == {0.5}
 
 
-def test_store_rankings_of_one_round() -> None:
-    first = make.make_open_round(n_candidates=3, n_prompts=1)
-    run = first.run
-    cast(first, [(0, 1, "a", 0), (0, 2, "a", 0), (1, 2, "a", 0)])
-    finalists = list(first.candidates.order_by("id")[1:])
-    second = rounds.create_round(run=run, candidates=finalists)
-    rounds.open_round(round_=second)
-    cast(second, [(0, 1, "b", 0), (0, 1, "b", 1)])
-    (whole,) = store_rankings(run=run, settings=SETTINGS)
-    (late,) = store_rankings(run=run, settings=SETTINGS, round_number=2)
-    assert (whole.n_votes, late.n_votes) == (5, 2)
-    assert [row["name"] for row in late.standings] == [finalists[1].name, finalists[0].name]
-    assert late.filters == {"round": 2}
-    assert as_bytes(recompute(ranking=late)) == as_bytes(late.standings)
+def test_recompute_gives_a_ranking_of_older_code_again() -> None:
+    """Made before pairs and prompts were clusters, and before P(best) was stored."""
+    golden = json.loads((Path(__file__).parent / "older_ranking.json").read_text())
+    round_ = make.make_open_round(n_candidates=7, n_prompts=1)
+    cast(round_, golden["ballots"])
+    candidates = list(round_.candidates.order_by("id"))
+    standings = [
+        row | {"name": candidates[place].name, "candidate_id": candidates[place].pk}
+        for row in golden["standings"]
+        for place in [row.pop("place")]
+    ]
+    ranking = Ranking.objects.create(
+        run=round_.run, cutoff=take_cutoff(run=round_.run), settings=golden["settings"],
+        versions={}, n_votes=150, standings=standings,
+    )  # fmt: skip
+    ranking = Ranking.objects.get()
+    assert as_bytes(recompute(ranking=ranking)) == as_bytes(ranking.standings)
 
 
-def test_store_rankings_of_one_round_takes_imported_votes_on_others() -> None:
-    """An import brings votes into the newest round, whoever meets there."""
-    first = make.make_open_round(n_candidates=3, n_prompts=1)
-    second = rounds.create_round(run=first.run, candidates=list(first.candidates.all()))
-    rounds.open_round(round_=second)
-    cast(second, [(0, 2, "a", 0), (0, 1, "a", 0)])
-    second.candidates.remove(*second.candidates.order_by("id")[1:])
-    (ranking,) = store_rankings(run=first.run, settings=SETTINGS, round_number=2)
-    assert [row["votes"] for row in ranking.standings] == [2, 1, 1]
+def test_store_rankings_asks_as_much_of_the_database_for_more_votes(
+    django_assert_num_queries: Any,
+) -> None:
+    round_ = make.make_open_round(n_candidates=4, n_prompts=1)
+    cast(round_, BALLOTS[:3])
+    with CaptureQueriesContext(connection) as few:
+        store_rankings(run=round_.run, settings=SETTINGS, by="kind")
+    cast(round_, BALLOTS)
+    with django_assert_num_queries(len(few)):
+        store_rankings(run=round_.run, settings=SETTINGS, by="kind")
 
 
 def test_store_rankings_gives_candidates_without_a_vote_no_strength() -> None:
@@ -227,6 +205,9 @@ def test_store_rankings_counts_votes_by_kind() -> None:
         annotator = make.make_annotator(kind=kind)
         make.make_vote(make.make_comparison(a, b, round_=round_, annotator=annotator))
     (ranking,) = store_rankings(run=round_.run, settings=SETTINGS)
+    assert ranking.settings["votes_by_kind"] == {"person": 1, "simulated": 2}
+    everybody = {"kind": "together"}
+    (ranking,) = store_rankings(run=round_.run, settings=SETTINGS, filters=everybody)
     assert ranking.settings["votes_by_kind"] == {"judge": 1, "person": 1, "simulated": 2}
 
 
@@ -243,3 +224,15 @@ def test_store_rankings_says_the_settings_that_it_used() -> None:
     wished = RankingSettings(prior=2.0, level=0.8, n_resamples=150, seed=3)
     (ranking,) = store_rankings(run=SelectionRun.objects.get(pk=round_.run_id), settings=wished)
     assert {name: ranking.settings[name] for name in wished.to_dict()} == wished.to_dict()
+
+
+def test_rank_now_refuses_votes_that_its_settings_cannot_rank() -> None:
+    """A long chain of single wins, which next to no prior holds together."""
+    round_ = make.make_open_round(n_candidates=80, n_prompts=1)
+    cast(round_, [(place, place + 1, "a", 0) for place in range(79)])
+    Ranking.objects.create(run=round_.run, cutoff=1, settings={"prior": 1e-6}, versions={},
+                           n_votes=0, standings=[])  # fmt: skip
+    with pytest.raises(errors.NotRanked, match="cannot be ranked by the settings"):
+        rank_now(run=round_.run)
+    with pytest.raises(errors.NotRankedAgain, match="the ranking was not made anew"):
+        rank_again(run=round_.run)

@@ -1,4 +1,4 @@
-"""Runs go only where they may, rounds follow one another, and held-out prompts are in balance."""
+"""Rounds follow one another, newcomers join, and held-out prompts are in balance."""
 
 from collections import Counter
 from typing import Any
@@ -7,70 +7,11 @@ import pytest
 from django.db import transaction
 
 from annotate.models import Prompt, PromptSet, Round, SelectionRun
-from annotate.services import errors, rounds, voting
+from annotate.services import errors, rounds
 from tests import factories as make
 from tests.services.threads import at_once
 
 pytestmark = pytest.mark.django_db
-
-STATES = SelectionRun.State.values
-ALLOWED = {
-    ("draft", "generating"), ("draft", "voting"),
-    ("generating", "voting"), ("generating", "closed"),
-    ("voting", "generating"), ("voting", "decided"), ("voting", "closed"),
-    ("decided", "generating"), ("decided", "voting"), ("decided", "closed"),
-}  # fmt: skip
-STEPS = [(before, after) for before in STATES for after in STATES if before != after]
-
-
-@pytest.mark.parametrize(("before", "after"), [step for step in STEPS if step in ALLOWED])
-def test_move_run_goes_where_it_may(before: str, after: str) -> None:
-    run = make.make_run(state=before)
-    rounds.move_run(run=run, to=after)
-    assert run.state == SelectionRun.objects.get().state == after
-
-
-@pytest.mark.parametrize(("before", "after"), [step for step in STEPS if step not in ALLOWED])
-def test_move_run_refuses_every_other_way(before: str, after: str) -> None:
-    run = make.make_run(state=before)
-    with pytest.raises(errors.WrongState, match=f"is {before} and cannot become {after}"):
-        rounds.move_run(run=run, to=after)
-    assert SelectionRun.objects.get().state == before
-
-
-def test_move_run_says_where_it_can_go() -> None:
-    run = make.make_run(slug="r", state="generating")
-    with pytest.raises(errors.WrongState) as refusal:
-        rounds.move_run(run=run, to="decided")
-    assert str(refusal.value) == (
-        "run r is generating and cannot become decided; it can go: closed, voting"
-    )
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_move_run_to_where_it_is_changes_nothing(state: str) -> None:
-    run = make.make_run(state=state)
-    rounds.move_run(run=run, to=state)
-    assert SelectionRun.objects.get().state == state
-
-
-def test_move_run_looks_at_the_database_and_not_at_what_it_was_given() -> None:
-    stale = make.make_run(state="voting")
-    SelectionRun.objects.update(state="closed")
-    with pytest.raises(errors.WrongState):
-        rounds.move_run(run=stale, to="decided")
-
-
-def test_a_closed_run_takes_no_votes() -> None:
-    round_ = make.make_open_round()
-    annotator = make.make_annotator()
-    comparison = voting.lease_comparison(round_=round_, annotator=annotator)
-    rounds.move_run(run=round_.run, to="closed")
-    with pytest.raises(errors.RoundClosed):
-        voting.record_vote(token=comparison.token, annotator=annotator, choice="tie")
-    round_.refresh_from_db()
-    with pytest.raises(errors.RunClosed):
-        voting.lease_comparison(round_=round_, annotator=annotator)
 
 
 def test_create_run_keeps_what_it_was_given() -> None:
@@ -131,14 +72,6 @@ def test_open_round_takes_votes_and_again_changes_nothing() -> None:
     rounds.open_round(round_=round_)
     assert (round_.is_open, round_.opened_at) == (True, opened_at)
     assert SelectionRun.objects.get().state == "voting"
-
-
-def test_close_round_again_changes_nothing() -> None:
-    round_ = make.make_open_round()
-    rounds.close_round(round_=round_)
-    closed_at = round_.closed_at
-    rounds.close_round(round_=round_)
-    assert (round_.is_open, round_.closed_at) == (False, closed_at)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,7 +1,6 @@
 """Rules of a run are stored part by part, and never ask for what the run has not."""
 
 import pytest
-from django.contrib.admin.models import LogEntry
 
 from annotate.models import RatingRules, ReasonTag
 from annotate.services import errors, rules
@@ -30,12 +29,12 @@ def test_set_rules_replaces_the_reasons_only_where_they_are_given() -> None:
     assert list(RatingRules.of(run).reasons.all()) == [second]
 
 
-def test_set_rules_writes_into_the_admins_log_who_changed_what() -> None:
+def test_set_rules_writes_into_the_runs_log_who_changed_what() -> None:
     run, admin = make.make_run(), make.make_user("admin")
     rules.set_rules(run=run, by=admin, daily_limit=3, reasons=[])
-    entry = LogEntry.objects.get()
-    assert (entry.user, entry.object_id) == (admin, str(run.pk))
-    assert entry.get_change_message() == "Changed daily_limit and reasons."
+    event = run.events.get(kind="rules")
+    assert event.by == admin
+    assert event.detail == {"page": "rating", "fields": ["daily_limit", "reasons"]}
 
 
 def test_known_answers_and_repeats_together_leave_half_for_the_ranking() -> None:

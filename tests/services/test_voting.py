@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from annotate.models import Comparison, Completion, Round, Vote
-from annotate.services import errors, rounds, voting
+from annotate.services import errors, states, voting
 from annotate.services.annotators import annotator_of
 from tests import factories as make
 from tests.services.threads import at_once
@@ -98,7 +98,7 @@ def test_vote_on_a_lease_that_ran_out_counts() -> None:
 
 def test_lease_comparison_refuses_a_closed_round() -> None:
     round_ = make.make_open_round()
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     with pytest.raises(errors.RoundClosed):
         voting.lease_comparison(round_=round_, annotator=make.make_annotator())
 
@@ -135,7 +135,7 @@ def test_record_vote_again_returns_the_vote_that_stands() -> None:
     round_ = make.make_open_round()
     comparison = voting.lease_comparison(round_=round_, annotator=make.make_annotator())
     first = voting.record_vote(token=comparison.token, annotator=comparison.annotator, choice="tie")
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     again = voting.record_vote(
         token=comparison.token, annotator=comparison.annotator, choice="left"
     )
@@ -161,7 +161,7 @@ def test_record_vote_refuses_an_unknown_choice() -> None:
 def test_record_vote_refuses_after_the_round_closed() -> None:
     round_ = make.make_open_round()
     comparison = voting.lease_comparison(round_=round_, annotator=make.make_annotator())
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     with pytest.raises(errors.RoundClosed):
         voting.record_vote(token=comparison.token, annotator=comparison.annotator, choice="tie")
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from annotate.models import Comparison, ReasonTag, Round, Vote
-from annotate.services import errors, rounds, voting
+from annotate.services import errors, states, voting
 from annotate.services.voting import Mark
 from tests import factories as make
 
@@ -308,7 +308,7 @@ def test_change_vote_needs_a_vote_an_open_round_and_what_the_run_offers() -> Non
         change(comparison, "tie")
     with pytest.raises(errors.ComparisonUnknown):
         voting.change_vote(token=comparison.token, annotator=make.make_annotator(), choice="right")
-    rounds.close_round(round_=comparison.round)
+    states.close_round(round_=comparison.round)
     with pytest.raises(errors.RoundClosed):
         change(comparison, "right")
     assert list(Vote.objects.standing()) == [first]

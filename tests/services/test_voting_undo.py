@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Report, Round, Vote
-from annotate.services import consent, errors, ledger, rounds, voting
+from annotate.services import consent, errors, ledger, states, voting
 from annotate.services.reports import settle_report
 from tests import factories as make
 from tests.services.threads import at_once
@@ -180,7 +180,7 @@ def test_undo_after_a_change_goes_by_when_a_pair_was_judged() -> None:
 def test_undo_needs_an_open_round() -> None:
     round_, annotator = make.make_open_round(), make.make_annotator()
     judge(lease(round_, annotator))
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     with pytest.raises(errors.RoundClosed):
         undo(round_, annotator)
     Round.objects.create(run=round_.run, number=2, opened_at=timezone.now())
@@ -211,7 +211,7 @@ def test_skip_comparison_refuses_what_was_judged_or_is_not_theirs() -> None:
     with pytest.raises(errors.VoteRefused, match="judged this pair already"):
         skip(comparison)
     open_one = lease(round_, comparison.annotator)
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     with pytest.raises(errors.RoundClosed):
         skip(open_one)
 
@@ -233,7 +233,7 @@ def test_report_completion_hides_that_side_and_takes_the_pair_away(side: str, wh
 def test_report_completion_leaves_a_vote_as_it_is_even_after_the_round() -> None:
     comparison = lease(make.make_open_round(), make.make_annotator())
     vote = judge(comparison)
-    rounds.close_round(round_=comparison.round)
+    states.close_round(round_=comparison.round)
     reported = report(comparison)
     comparison.refresh_from_db()
     assert (comparison.skipped_at, reported.comparison) == (None, comparison)

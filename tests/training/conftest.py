@@ -1,6 +1,7 @@
 """Pairs that a tiny model can learn to tell apart, and runs on them."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.tiny import make_tiny_model
-from training.config import DpoRun, Run, write_run
+from training.config import DpoRun
+from training.run_files import Run, write_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,13 +46,15 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
-def start_training(run: Run, folder: Path) -> subprocess.Popen[str]:
+def start_training(
+    run: Run, folder: Path, *options: str, environment: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Start `python -m training` on a run, in a process of its own as a worker does."""
     write_run(run, folder / "run.json")
     return subprocess.Popen(
-        [sys.executable, "-m", "training", str(folder / "run.json")],
+        [sys.executable, "-m", "training", str(folder / "run.json"), *options],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **(environment or {}), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -70,6 +74,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("model"))
 
 
+@pytest.fixture(scope="session")
+def alone(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> DpoRun:
+    """Give the run that one process makes of what several are to make the same of."""
+    from tests.training.launching import train_alone  # noqa: PLC0415 - it imports from here
+
+    return train_alone(tiny_model, tmp_path_factory.mktemp("alone"))
+
+
 def make_run(model: Path, folder: Path, **fields: Any) -> DpoRun:
     """Describe a quick run on `folder/pairs.jsonl`."""
     defaults: dict[str, Any] = {
@@ -82,3 +94,20 @@ def make_run(model: Path, folder: Path, **fields: Any) -> DpoRun:
         "max_length": 128,
     }
     return DpoRun(**defaults | fields)
+
+
+@pytest.fixture(scope="session")
+def processes() -> Any:
+    """Give processes that fork from one with torch in it, where each alone would load it for 10 s.
+
+    They have one thread, so that the same sums are done in the same order.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["training.dpo"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        # The one that they fork from is started with the first, and keeps its environment.
+        first = context.Process(target=int)
+        first.start()
+        first.join()
+    return context

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.training.conftest import ROOT
-from training.config import ConfigError, DpoRun, TinyRun, read_run, write_run
+from training.config import ConfigError, DpoRun, TinyRun
+from training.run_files import read_run, write_run
 
 PATHS = {"pairs": "pairs.jsonl", "output_dir": "out", "metrics": "metrics.jsonl"}
 DPO = {"method": "dpo", "model": "model", **PATHS}
@@ -42,6 +43,11 @@ def test_run_reads_whole_numbers_as_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
+        (
+            DPO | {"label_smoothing": 0.1},
+            "field 'label_smoothing': 0.1 is not valid; expected none but with a loss that reads"
+            " it (aot, aot_unpaired, exo_pair, robust)",
+        ),
         (DPO | {"lr": 1e-5}, "field 'lr' is unknown to 'dpo'"),
         (TINY | {"beta": 0.1}, "field 'beta' is unknown to 'tiny'"),
         ({"method": "dpo", **PATHS}, "field 'model' is missing"),
@@ -54,12 +60,12 @@ def test_run_reads_whole_numbers_as_numbers(tmp_path: Path) -> None:
         (DPO | {"batch_size": 0}, "field 'batch_size': 0"),
         (DPO | {"batch_size": 2.5}, "expected a JSON whole number"),
         (DPO | {"batch_size": True}, "expected a JSON whole number"),
-        (DPO | {"precompute_ref": 1}, "expected a JSON true or false"),
+        (DPO | {"merge_adapter": 1}, "expected a JSON true or false"),
         (DPO | {"pairs": ""}, "field 'pairs': '' is not valid; expected a path"),
         (DPO | {"model": None}, "field 'model': None is not valid; expected a JSON string"),
         (DPO | {"max_length": 1}, "expected 2 tokens or more"),
         (DPO | {"seed": -1}, "field 'seed': -1"),
-        (DPO | {"warmup_ratio": 1}, "expected 0 <= ratio < 1"),
+        (DPO | {"warmup_ratio": 1}, "expected 0 <= share < 1"),
         (DPO | {"scheduler": "step"}, "field 'scheduler': 'step'"),
         (DPO | {"dtype": "float16"}, "expected one of auto, bfloat16, float32"),
         (DPO | {"loss_type": "sigmoid"}, "field 'loss_type': 'sigmoid' is not valid; expected a"),

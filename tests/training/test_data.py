@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.training.conftest import make_pair, say, write_rows
-from training.data import DatasetError, Pair, hash_file, read_conversations, read_pairs
+from training.data import DatasetError, Pair, Rendered, hash_file, read_conversations, read_pairs
 
 
 def test_pairs_leave_other_columns_alone(tmp_path: Path) -> None:
@@ -15,8 +15,25 @@ def test_pairs_leave_other_columns_alone(tmp_path: Path) -> None:
             prompt=say("user", "The sea is wide 1."),
             chosen=say("assistant", "Thank you 1."),
             rejected=say("assistant", "No no no 1."),
+            votes=(3, 0),
         )
     ]
+
+
+def test_pairs_carry_how_they_are_fed_and_what_they_weigh(tmp_path: Path) -> None:
+    rendered = {
+        "prompt": "<s>[INST] hi [/INST]",
+        "chosen": " yes",
+        "rejected": " no",
+        "begins_with_bos": True,
+        "appends_eos": True,
+    }
+    columns = {"rendered": rendered, "votes_rejected": 2, "margin": 0.5, "agreement": 1}
+    path = write_rows(tmp_path / "pairs.jsonl", [make_pair(1, **columns)])
+    pair = read_pairs(path)[0]
+    assert pair.rendered == Rendered(**rendered)
+    assert pair.votes == (0, 2)
+    assert pair.weights == {"margin": 0.5, "agreement": 1.0}
 
 
 def test_pairs_may_go_on_for_several_turns(tmp_path: Path) -> None:
@@ -33,6 +50,19 @@ def test_pairs_keep_line_separators_inside_a_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
+        ({"is_held_out": True}, "field 'is_held_out': a held-out prompt is never trained on"),
+        ({"rendered": "text"}, "field 'rendered': expected an object with just prompt, chosen"),
+        (
+            {
+                "rendered": dict.fromkeys(
+                    ("prompt", "chosen", "rejected", "begins_with_bos", "appends_eos"), "text"
+                )
+            },
+            "field 'rendered': begins_with_bos is 'text'; expected true or false",
+        ),
+        ({"votes_chosen": -1}, "field 'votes_chosen': -1 is not a number of votes"),
+        ({"margin": True}, "field 'margin': True is not a number of 0 or more"),
+        ({"weight": float("inf")}, "field 'weight': inf is not a number of 0 or more"),
         ({"prompt": "hello"}, "field 'prompt': expected a list of one message or more"),
         ({"prompt": []}, "field 'prompt': expected a list of one message or more"),
         ({"prompt": say("assistant", "hi")}, "field 'prompt': the last role must be 'user'"),

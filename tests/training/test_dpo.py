@@ -19,8 +19,9 @@ from tests.training.conftest import (
     write_rows,
 )
 from training.__main__ import main
-from training.config import DpoRun, describe_run, write_run
+from training.config import DpoRun
 from training.data import hash_file, read_pairs
+from training.run_files import describe_run, write_run
 
 ROW = {
     "step",
@@ -36,6 +37,8 @@ ROW = {
     "grad_norm",
     "learning_rate",
     "tokens_seen",
+    "tokens_per_s",
+    "memory_bytes",
     "seconds",
     "eta_s",
 }
@@ -60,7 +63,6 @@ def trained(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
         epochs=3,
         loss_type=("sigmoid", "sft"),
         loss_weights=(1.0, 0.2),
-        precompute_ref=True,
         eval_pairs=str(write_rows(folder / "eval.jsonl", [make_pair(n) for n in range(40, 48)])),
     )
     write_rows(folder / "pairs.jsonl", pairs)
@@ -83,16 +85,53 @@ def test_dpo_learns_what_it_was_not_shown(trained: Trained) -> None:
 
 def test_dpo_says_first_what_it_trains_on(trained: Trained) -> None:
     first = trained.rows[0]
-    assert first.pop("tokens") > 32 * 2 * 10
-    assert first == {
+    assert first["tokens"] > first["read_tokens"] > 32 * 10
+    assert first["memory_available_bytes"] > first["memory_bytes"] > 0
+    assert first["disk_free_bytes"] > first["disk_bytes"] > 4 * first["parameters"]
+    assert first["seconds"] > 0
+    expected = {
         "started": True,
         "step": 0,
         "total_steps": 12,
+        "steps": 12,
         "method": "dpo",
         "pairs": 32,
         "dropped_pairs": 1,
+        "dropped": {"prompt_fills_max_length": 1},
+        "cut_pairs": 0,
+        "merged_pairs": 0,
         "eval_pairs": 8,
+        "layout": "packed",
+        "layout_reason": "",
+        "checkpointing": False,
+        "label_smoothing": None,
     }
+    assert {name: first[name] for name in expected} == expected
+
+
+def test_dpo_shows_two_examples_as_they_are_fed(trained: Trained) -> None:
+    examples = trained.rows[0]["examples"]
+    assert [example["text"] for example in examples] == [
+        "<|im_start|>user\nThe sea is wide 0.<|im_end|>\n"
+        "<|im_start|>assistant\nThank you 0.<|im_end|>\n",
+        "<|im_start|>user\nThe sea is wide 1.<|im_end|>\n"
+        "<|im_start|>assistant\nThank you 1.<|im_end|>\n",
+    ]
+    assert all(isinstance(number, int) for number in examples[0]["ids"])
+    assert [example["begins_with_bos"] for example in examples] == [False, False]
+
+
+def test_forecast_is_printed_and_nothing_is_trained(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_rows(tmp_path / "pairs.jsonl", [make_pair(number) for number in range(4)])
+    run = make_run(tiny_model, tmp_path, epochs=2, batch_size=2)
+    write_run(run, tmp_path / "run.json")
+    assert main([str(tmp_path / "run.json"), "--forecast"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["pairs"], said["steps"], len(said["examples"])) == (4, 4, 2)
+    assert not Path(run.output_dir).exists()
+    assert not Path(run.metrics).exists()
 
 
 def test_dpo_writes_a_row_for_each_step(trained: Trained) -> None:
@@ -135,11 +174,13 @@ def test_dpo_records_how_the_model_came_to_be(trained: Trained) -> None:
     record = json.loads((Path(trained.run.output_dir) / "training.json").read_text())
     assert record["run"] == json.loads(json.dumps(describe_run(trained.run)))
     assert record["pairs_sha256"] == hash_file(trained.run.pairs)
-    assert set(record["versions"]) == {"torch", "transformers", "trl", "datasets"}
-    assert (record["kept"], record["dropped"]) == (32, 1)
+    assert set(record["versions"]) == {"torch", "transformers", "trl", "datasets", "peft"}
+    forecast = record["forecast"]
+    assert (forecast["pairs"], forecast["dropped_pairs"]) == (32, 1)
     assert record["final"]["reward_accuracy"] == trained.rows[12]["reward_accuracy"]
 
 
+@pytest.mark.slow
 def test_dpo_stops_at_sigterm_and_goes_on_from_its_checkpoint(
     tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -168,7 +209,7 @@ def test_dpo_stops_at_sigterm_and_goes_on_from_its_checkpoint(
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"max_length": 5}, "fills max_length 5, so no pair is left to train on"),
+        ({"max_length": 5}, "no pair is left to train on with max_length 5: 2 prompt fills"),
         ({"model": "no/such-model"}, "field 'model': 'no/such-model' cannot be loaded"),
         ({"dtype": "bfloat16"}, "field 'dtype': 'bfloat16' needs a CUDA device"),
     ],
@@ -180,7 +221,7 @@ def test_dpo_refuses_bad_input_in_one_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write_rows(tmp_path / "pairs.jsonl", [make_pair(1)])
+    write_rows(tmp_path / "pairs.jsonl", [make_pair(1), make_pair(2)])
     write_run(replace(make_run(tiny_model, tmp_path), **fields), tmp_path / "run.json")
     assert main([str(tmp_path / "run.json")]) == 1
     last = capsys.readouterr().err.strip().splitlines()[-1]

@@ -8,7 +8,8 @@ import pytest
 
 from tests.training.conftest import read_rows, say, train, write_rows
 from training.__main__ import main
-from training.config import TinyRun, write_run
+from training.config import TinyRun
+from training.run_files import write_run
 
 ANSWERS = {"空は何色ですか。": "空は青いです。", "What is 2 plus 3?": "2 plus 3 is 5."}
 

@@ -24,6 +24,19 @@ from annotate.models import (
 from tests import factories as make
 
 HTMX = {"HX-Request": "true"}
+# What a trainer says before its first step.
+FORECAST = {
+    "pairs": 1234, "dropped_pairs": 3, "dropped": {"prompt_fills_max_length": 3}, "cut_pairs": 0,
+    "merged_pairs": 2, "eval_pairs": 40, "tokens": 98765, "read_tokens": 65432,
+    "parameters": 7_000_000, "trained_parameters": 70_000, "steps": 155, "layout": "padded",
+    "layout_reason": "its attention is not known to be exact", "checkpointing": True,
+    "memory_bytes": 3 * 2**30, "memory_available_bytes": 8 * 2**30, "disk_bytes": 2**30,
+    "disk_free_bytes": 2**31, "seconds": 90.0, "label_smoothing": 0.125,
+    "examples": [
+        {"text": "<s>[INST] a \u202eb [/INST] <c> </s>", "ids": [1, 518, 29961, 2],
+         "begins_with_bos": True, "ends_with_eos": True},
+    ],
+}  # fmt: skip
 
 
 def browser_of(user: User, **options: Any) -> Client:

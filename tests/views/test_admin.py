@@ -7,44 +7,82 @@ from django.urls import reverse
 
 from annotate import models
 from annotate.models import (
+    ApiToken,
     Comparison,
     Completion,
+    CompletionMeasure,
     Consent,
     ConsentText,
+    DecisionRules,
     Exclusion,
+    GenerationShard,
     GoldPair,
     Invitation,
+    Judge,
+    JudgeReading,
+    JudgeScore,
+    JudgeSitting,
+    JudgeTemplate,
     Participation,
     PassageMark,
     PreferenceDataset,
     Ranking,
+    RankingFigure,
     RatingRules,
     ReasonTag,
     Report,
+    Round,
+    RoundCut,
+    RoundEstimate,
+    RunDecision,
+    RunEvent,
+    RunPlan,
+    Stop,
+    Tally,
+    TallyMark,
     TrainingMetric,
     TrainingRun,
     User,
     Vote,
 )
 from tests import factories as make
+from tests.views.estimates import make_estimate, make_evidence, make_stop
 from tests.views.pages import browser_as, cast_votes, count_queries, make_ranking, make_training
 
 pytestmark = pytest.mark.django_db
 
 TABLES = [getattr(models, name) for name in models.__all__]
 WRITTEN_ONCE = [
+    ApiToken,
     Comparison,
     Completion,
+    CompletionMeasure,
     Consent,
+    DecisionRules,
     Exclusion,
+    GenerationShard,
     GoldPair,
     Invitation,
+    Judge,
+    JudgeReading,
+    JudgeScore,
+    JudgeSitting,
+    JudgeTemplate,
     Participation,
     PassageMark,
     PreferenceDataset,
     Ranking,
+    RankingFigure,
     RatingRules,
     Report,
+    RoundCut,
+    RoundEstimate,
+    RunDecision,
+    RunEvent,
+    RunPlan,
+    Stop,
+    Tally,
+    TallyMark,
     TrainingMetric,
     TrainingRun,
     Vote,
@@ -58,8 +96,17 @@ def everything() -> None:
     run = round_.run
     annotator = make.make_annotator(user=make.make_user())
     cast_votes(round_, annotator, 1)
-    make_ranking(run)
+    RankingFigure.objects.create(ranking=make_ranking(run), kind="growth", content={}, versions={})
     make_training(run, steps=1)
+    DecisionRules.objects.create(run=run)
+    first, second = round_.candidates.order_by("id")
+    make_estimate(round_, make_evidence(None))
+    make_stop(round_, make_evidence(None))
+    TallyMark.objects.create(run=run)
+    Tally.objects.create(
+        round=round_, language="en", annotator=annotator, candidate_a=first, candidate_b=second,
+        outcome="a", votes=1,
+    )  # fmt: skip
     make.make_rules(run).reasons.add(make.make_reason("unsafe"))
     make.make_gold_pair(run)
     make.make_participant(run, annotator)
@@ -71,6 +118,46 @@ def everything() -> None:
     Exclusion.objects.create(
         run=run, annotator=annotator, reason="guesses", number=1, excluded_at=vote.created_at
     )
+    add_launch(round_)
+    add_judge(comparison)
+
+
+def add_launch(round_: Round) -> None:
+    """Put a row into each table of a launch."""
+    run, (first, _second) = round_.run, round_.candidates.order_by("id")
+    RunPlan.objects.create(run=run, config={})
+    RunEvent.objects.create(run=run, kind="created")
+    GenerationShard.objects.create(round=round_, candidate=first, n_wanted=1)
+    CompletionMeasure.objects.create(
+        completion=first.completions.first(), version=1, n_characters=1, leakage=0, repetition=0
+    )
+    RoundCut.objects.create(
+        round=round_, rule="top", error=0.1, kept=[], left=[], cutoff=1, evidence=[]
+    )
+    RunDecision.objects.create(run=run, number=1, cutoff=1, content={}, sha256="0" * 64)
+    ApiToken.objects.create(user=make.make_user(), name="notebook", digest="0" * 64)
+
+
+def add_judge(comparison: Comparison) -> None:
+    """Put a row into each table of judges."""
+    judge = Judge.objects.create(
+        slug="judge",
+        annotator=make.make_annotator(kind="judge"),
+        template=JudgeTemplate.objects.create(name="plain", use="pair", texts={}),
+        model="m",
+        engine="openai",
+        prompt_format="chat_template",
+    )
+    JudgeSitting.objects.create(judge=judge, round=comparison.round, n_wanted=1)
+    JudgeReading.objects.create(judge=judge, comparison=comparison, order="ab", verdict="a", seed=1)
+    JudgeScore.objects.create(
+        judge=judge, completion=comparison.completion_a, turn=1, choice=0, score=5, seed=1
+    )
+
+
+def test_token_shows_nothing_of_its_key(everything: None) -> None:
+    page = browser_as("admin").get(address(ApiToken, "change", ApiToken.objects.get().pk))
+    assert "0" * 64 not in page.content.decode()
 
 
 def address(table: type[Model], page: str, *args: object) -> str:
@@ -163,3 +250,24 @@ def test_admin_keeps_the_slug_of_a_reason_that_votes_may_name() -> None:
     tag.refresh_from_db()
     assert (tag.slug, tag.label_en) == ("unsafe", "harmful")
     assert client.post(address(ReasonTag, "delete", tag.pk), {"post": "yes"}).status_code == 403
+
+
+def test_what_seeds_and_plans_stand_on_is_not_changed_behind_the_log() -> None:
+    """A name or a slug stands in every seed; a pause is in the log, and queues what goes on."""
+    run = make.make_run(seed=3)
+    candidate = make.make_candidate(run)
+    prompt_set = run.prompt_sets.get()
+    rows = {run: "selectionrun", candidate: "candidate", prompt_set: "promptset"}
+    names = {row: (getattr(row, "slug", ""), getattr(row, "name", "")) for row in rows}
+    browser = browser_as("admin")
+    sent = {
+        "slug": "other", "name": "other", "title": "x", "seed": 9, "paused_at_0": "2026-01-01",
+        "paused_at_1": "00:00", "is_anchor": "on", "origin": candidate.origin,
+        "engine": candidate.engine, "engine_options": "{}",
+    }  # fmt: skip
+    for row, table in rows.items():
+        answer = browser.post(reverse(f"admin:annotate_{table}_change", args=[row.pk]), sent)
+        assert answer.status_code == 302, answer.content
+        row.refresh_from_db()
+        assert (getattr(row, "slug", ""), getattr(row, "name", "")) == names[row]
+    assert (run.title, run.seed, run.paused_at, candidate.is_anchor) == ("x", 3, None, False)

@@ -2,17 +2,19 @@
 
 import re
 import uuid
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from django.db import transaction
-from django.urls import URLPattern, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver
 
-from annotate.models import Annotator, Comparison, RatingRules, Round, SelectionRun, User
+from annotate.models import Annotator, Comparison, Round, SelectionRun, User
 from annotate.models.comparisons import Purpose
-from annotate.services import drawing, rounds
+from annotate.services import drawing, states
+from annotate.services.pairing import look_at
 from annotate.services.simulating import read_page
 from tests import factories as make
 from tests.views.pages import HTMX, browser_as, browser_of, cast_votes, make_ranking
@@ -42,8 +44,8 @@ def test_no_byte_of_a_session_tells_a_candidate() -> None:
     client = ReadingClient(reader)
     client.force_login(user)
     shown = rate_everything(client, round_.run)
-    rounds.close_round(round_=round_)
-    rounds.move_run(run=round_.run, to="decided")  # it may yet open another round
+    states.close_round(round_=round_)
+    states.move_run(run=round_.run, to="decided")  # it may yet open another round
     crawl(client, "/", f"/rate/{round_.run.slug}/", f"/rate/{round_.run.slug}/votes/")
     ask_for_every_address(client, round_.run, pk=round_.run.rankings.get().pk)
     assert_blind(reader, round_.run)
@@ -54,6 +56,33 @@ def test_no_byte_of_a_session_tells_a_candidate() -> None:
         *MARKS.values()
     }
     assert len(shown) >= 14
+
+
+def test_no_address_of_a_run_is_for_volunteers() -> None:
+    """Neither to read nor to write to, whatever stands there."""
+    run = make_recognisable_round().run
+    ranking = make_ranking(run)
+    client = browser_as("volunteer")
+    addresses = [each for each in every_address(run, pk=ranking.pk) if each.startswith("/runs/")]
+    answers = {
+        each: {client.get(each).status_code, client.post(each).status_code} for each in addresses
+    }
+    assert len(answers) > 10
+    assert {each: codes for each, codes in answers.items() if codes - {403, 405}} == {}
+    assert {each for each, codes in answers.items() if 403 not in codes} == set()
+
+
+def test_api_lets_no_browser_of_a_volunteer_in() -> None:
+    """Neither to read nor to write: a cookie opens none of its addresses."""
+    run = make_recognisable_round().run
+    client = browser_as("volunteer")
+    addresses = [each for each in every_address(run, pk=1) if each.startswith("/api/")]
+    assert len(addresses) > 10
+    answers = {
+        each: {client.get(each).status_code, client.post(each).status_code} for each in addresses
+    }
+    assert answers.pop("/api/v1/") == {404}
+    assert {each: codes for each, codes in answers.items() if codes - {401, 405}} == {}
 
 
 def test_no_byte_tells_a_stranger() -> None:
@@ -115,7 +144,7 @@ def test_candidates_are_named_once_the_run_is_closed() -> None:
     cast_votes(round_, Annotator.objects.get(user=user), 1)
     client.get(f"{address}results/")
     assert_blind(reader, round_.run)
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     SelectionRun.objects.filter(pk=round_.run_id).update(state="closed")
     client.get(f"{address}results/")
     shown = round_.candidates.order_by("id")[0].name
@@ -172,13 +201,10 @@ def test_session_of_other_texts_looks_different() -> None:
 def test_sides_are_a_fair_coin_whoever_the_candidates_are() -> None:
     """The generator is seeded: 4 standard errors are exceeded by a fair coin in 1 of 16,000."""
     round_ = make.make_open_round(n_candidates=3, n_prompts=2)
-    annotator, rules = make.make_annotator(), RatingRules.of(round_.run)
+    annotator, now = make.make_annotator(), look_at(round_)
     rng = np.random.default_rng(1)
     n = 200
-    drawn = [
-        drawing.draw_comparison(round_=round_, annotator=annotator, rules=rules, rng=rng)
-        for _draw in range(n)
-    ]
+    drawn = [drawing.draw_comparison(now=now, annotator=annotator, rng=rng) for _draw in range(n)]
     left: dict[int, list[bool]] = {}
     for each in drawn:
         left.setdefault(each.candidate_a_id, []).append(each.side_a == "left")
@@ -292,16 +318,36 @@ def crawl(client: ReadingClient, *addresses: str) -> None:
     assert len(asked) < N_ADDRESSES
 
 
+def every_address(run: SelectionRun, *, pk: int, token: str = str(uuid.UUID(int=4))) -> list[str]:
+    """List all that the site has addresses for, with these values in their places."""
+    known = {
+        "run": run.slug, "slug": run.slug, "pk": str(pk), "annotator": str(pk), "token": token,
+        "kind": "growth", "table": "points", "number": "1", "judge": "judge",
+        "address": "no/such",
+    }  # fmt: skip
+    return [
+        "/" + re.sub(r"<\w+:(\w+)>", lambda found: known[found[1]], pattern)
+        for pattern in every_pattern(get_resolver())
+    ]
+
+
+def every_pattern(resolver: URLResolver, before: str = "") -> Iterator[str]:
+    """Yield the pattern of each address, of the API's too; Django's admin has its own tests."""
+    for each in resolver.url_patterns:
+        pattern = f"{before}{each.pattern}"
+        if isinstance(each, URLPattern):
+            yield pattern
+        elif pattern == "api/v1/":
+            yield from every_pattern(each, pattern)
+
+
 def ask_for_every_address(
-    client: ReadingClient, run: SelectionRun, *, pk: int, token: str = str(uuid.UUID(int=4))
+    client: ReadingClient, run: SelectionRun, *, pk: int, **token: str
 ) -> None:
     """Ask for all that the site has addresses for, allowed or not."""
-    values = {"slug": run.slug, "int": str(pk), "uuid": token, "str": "no-such-invitation"}
-    for pattern in get_resolver().url_patterns:
-        if isinstance(pattern, URLPattern):
-            route = re.sub(r"<(\w+):\w+>", lambda found: values[found[1]], str(pattern.pattern))
-            if route != "sign-out/":
-                client.get(f"/{route}")
+    for address in every_address(run, pk=pk, **token):
+        if address != "/sign-out/":
+            client.get(address)
     client.get("/no/such/page/")
     client.get("/admin/annotate/completion/")
 

@@ -9,21 +9,47 @@ from annotate.views import charts
 finite = st.floats(-1e6, 1e6)
 
 
+def draw(*measured: tuple[float, float | None]) -> charts.LineChart:
+    return charts.line_chart("Loss", [("", measured)])
+
+
 def test_line_chart_puts_points_between_its_ticks() -> None:
-    chart = charts.line_chart("Loss", [(1, 0.8), (2, None), (3, 0.0), (5, 0.4)])
-    assert chart.points == "44.0,10.0 178.0,136.0 312.0,73.0"
+    chart = draw((1, 0.8), (2, None), (3, 0.0), (5, 0.4))
+    (curve,) = chart.curves
+    assert curve.points == "44.0,10.0 178.0,136.0 312.0,73.0"
+    assert curve.dots == (("44.0", "10.0"), ("178.0", "136.0"), ("312.0", "73.0"))
     assert [tick.label for tick in chart.y_ticks] == ["0", "0.2", "0.4", "0.6", "0.8"]
     assert [tick.label for tick in chart.x_ticks] == ["1", "5"]
-    assert (chart.first, chart.last) == (0.8, 0.4)
+    assert (curve.first, curve.last) == ("0.800", "0.400")
+
+
+def test_curves_of_a_chart_share_its_axes() -> None:
+    often, seldom = [(1, 0.0), (11, 1.0)], [(6, 0.5)]
+    chart = charts.line_chart("Loss", [("training", often), ("evaluation", seldom), ("none", [])])
+    assert [curve.label for curve in chart.curves] == ["training", "evaluation"]
+    assert chart.curves[1].points == "178.0,73.0"
+
+
+def test_long_curves_have_no_dots() -> None:
+    (curve,) = draw(*[(float(step), 1.0) for step in range(13)]).curves
+    assert curve.dots == ()
 
 
 @pytest.mark.parametrize("measured", [[], [(1, None)]])
 def test_line_chart_of_nothing_is_empty(measured: list[tuple[float, float | None]]) -> None:
-    assert charts.line_chart("Loss", measured).points == ""
+    assert draw(*measured).curves == ()
 
 
 def test_line_chart_of_one_number_stands_in_the_middle() -> None:
-    assert charts.line_chart("Loss", [(7, 0.5)]).points == "178.0,73.0"
+    assert draw((7, 0.5)).curves[0].points == "178.0,73.0"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.0, "0.000"), (-0.5, "−0.500"), (0.01, "0.010"), (2e-6, "2.00e-06"), (12345.6, "12346")],
+)
+def test_values_are_written_with_the_digits_that_tell(value: float, written: str) -> None:
+    assert charts.write_value(value) == written
 
 
 @given(low=finite, height=st.floats(0, 1e6))
@@ -41,15 +67,3 @@ def test_thin_keeps_the_ends_and_stays_small() -> None:
     assert len(thinned) == charts.MAX_POINTS
     assert (thinned[0], thinned[-1]) == (curve[0], curve[-1])
     assert charts.thin(curve[:10]) == curve[:10]
-
-
-def test_whiskers_share_one_scale_with_zero() -> None:
-    low, high = charts.whiskers([(-1.0, 0.0, 1.0), (0.0, 1.0, 3.0)])
-    assert low is not None
-    assert high is not None
-    assert (low.low, low.centre, low.high, low.zero) == (6.0, 33.0, 60.0, 33.0)
-    assert (high.low, high.centre, high.high, high.zero) == (33.0, 60.0, 114.0, 33.0)
-
-
-def test_whiskers_leave_out_what_is_not_known() -> None:
-    assert charts.whiskers([(None, None, None), (None, 0.0, None)]) == [None, None]

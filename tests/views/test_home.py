@@ -4,9 +4,11 @@ import pytest
 from django.test import Client
 
 from annotate.models import Annotator, Round, SelectionRun
-from annotate.services import rounds
+from annotate.services import states
 from annotate.services.annotators import annotator_of
+from annotate.services.decisions import set_decision_rules
 from tests import factories as make
+from tests.views.estimates import make_evidence, make_stop
 from tests.views.pages import browser_as, browser_of, cast_votes, count_queries
 
 pytestmark = pytest.mark.django_db
@@ -14,10 +16,22 @@ pytestmark = pytest.mark.django_db
 
 def test_home_offers_runs_that_take_votes_alone() -> None:
     open_run, closed = make.make_open_round().run, make.make_open_round()
-    rounds.close_round(round_=closed)
+    states.close_round(round_=closed)
     page = browser_as("volunteer").get("/").content.decode()
     assert f'href="/rate/{open_run.slug}/"' in page
     assert closed.run.slug not in page
+
+
+@pytest.mark.parametrize("stops_early", [True, False])
+def test_home_offers_no_round_that_has_its_answer(stops_early: bool) -> None:
+    round_ = make.make_open_round()
+    set_decision_rules(run=round_.run, by=None, stops_early=stops_early)
+    make_stop(round_, make_evidence(None))
+    page = browser_as("volunteer").get("/").content.decode()
+    assert (f'href="/rate/{round_.run.slug}/"' in page) is not stops_early
+    assert ("Please come back later" in page) is stops_early
+    listed = browser_as("researcher").get("/runs/").content.decode()
+    assert ("has its answer" in listed) is stops_early
 
 
 def test_home_counts_own_votes_in_each_run() -> None:

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, PassageMark, Round, User, Vote
-from annotate.services import rounds, voting
+from annotate.services import states, voting
 from tests import factories as make
 from tests.views.pages import browser_of, cast_votes, count_queries
 
@@ -224,7 +224,7 @@ def test_vote_is_taken_back_and_the_pair_comes_again(
 def test_vote_of_a_closed_round_can_only_be_read(round_: Round, user: User, client: Client) -> None:
     comparison = one_pair(user, round_)
     make.make_vote(comparison)
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     html = read(client, comparison)
     assert "This round has closed" in html
     assert "data-comparison" not in html

@@ -6,8 +6,10 @@ import pytest
 from django.utils import timezone
 
 from annotate.models import Comparison
+from annotate.services.decisions import set_decision_rules
 from annotate.views.progress import Progress, count_streak, progress_of
 from tests import factories as make
+from tests.views.estimates import make_evidence, make_stop
 from tests.views.pages import cast_votes, count_queries
 
 TODAY = date(2026, 5, 10)
@@ -47,6 +49,17 @@ def test_progress_leaves_out_practice_and_says_how_far_the_run_is() -> None:
     make.make_vote(practice)
     assert progress_of(annotator, round_.run) == Progress(
         today=2, total=2, streak=1, run_votes=5, run_wanted=20
+    )
+
+
+@pytest.mark.django_db
+def test_progress_names_no_goal_once_the_round_has_its_answer() -> None:
+    round_, annotator = make.make_open_round(n_prompts=3, votes_wanted=20), make.make_annotator()
+    cast_votes(round_, annotator, 2)
+    set_decision_rules(run=round_.run, by=None, stops_early=True)
+    make_stop(round_, make_evidence(None))
+    assert progress_of(annotator, round_.run) == Progress(
+        today=2, total=2, streak=1, run_votes=2, run_wanted=None
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from annotate.models import Comparison, Completion, Round
-from annotate.services import rounds
+from annotate.services import states
 from annotate.services.annotators import annotator_of
 from annotate.services.simulating import read_page
 from tests import factories as make
@@ -185,7 +185,7 @@ def test_rating_page_says_that_all_is_seen_and_where_to_go_on() -> None:
 
 def test_rating_page_says_that_no_round_is_open() -> None:
     round_ = make.make_open_round()
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     html = open_page(volunteer_in(round_.run), round_)
     assert read_page(html).nothing_left
     assert "This run takes no votes at the moment." in html

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from annotate.models import Ranking, Round, SelectionRun
-from annotate.services import rounds
+from annotate.services import states
 from annotate.views.results import Agreement, is_stronger, measure_agreement
 from tests import factories as make
 from tests.views.pages import browser_of, cast_votes, count_queries, make_ranking, make_standing
@@ -38,7 +38,7 @@ def test_agreement_counts_the_pairs_that_the_ranking_orders() -> None:
 
 def close(round_: Round, state: str = "closed") -> None:
     """Close the round, and let its run come to a state."""
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     SelectionRun.objects.filter(pk=round_.run_id).update(state=state)
 
 
@@ -78,7 +78,7 @@ def test_decided_run_with_an_open_round_names_no_model() -> None:
     round_ = make.make_open_round()
     user = make.make_volunteer(round_.run)
     cast_votes(round_, user.annotator, 1)
-    rounds.move_run(run=round_.run, to="decided")
+    states.move_run(run=round_.run, to="decided")
     assert "The results come after" in read(browser_of(user), round_.run)
 
 

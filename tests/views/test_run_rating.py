@@ -113,9 +113,9 @@ def test_page_says_who_changed_the_rules_last(admin: Client, run: SelectionRun) 
     )
     page = admin.get(address(run)).content.decode()
     assert "Last changed by aiko" in page
-    history = f"/admin/annotate/ratingrules/{run.pk}/history/"
-    assert f'href="{history}"' in page
-    assert "Changed door." in admin.get(history).content.decode()
+    log = f"/runs/{run.slug}/log/?kind=rules"
+    assert f'href="{log}"' in page
+    assert "door" in admin.get(log).content.decode()
 
 
 def test_questions_are_saved_with_their_reasons(admin: Client, run: SelectionRun) -> None:

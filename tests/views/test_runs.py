@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from annotate.models import PromptSet, Round, SelectionRun
-from annotate.services import rounds
+from annotate.services import rounds, states
 from annotate.views import counts
 from tests import factories as make
 from tests.views.pages import (
@@ -164,6 +164,15 @@ def test_run_page_counts_completions_that_name_their_maker() -> None:
     assert "Completions that name their maker are left out" in run_page(round_.run)
 
 
+@pytest.mark.parametrize(("n_candidates", "is_folded"), [(8, False), (9, True)])
+def test_run_page_folds_the_names_of_many_candidates_of_a_round(
+    n_candidates: int, is_folded: bool
+) -> None:
+    round_ = make.make_open_round(n_candidates=n_candidates, n_prompts=1)
+    page = browser_as("researcher").get(f"/runs/{round_.run.slug}/").content.decode()
+    assert (f"<summary>{n_candidates}</summary>" in page) is is_folded
+
+
 def test_run_page_counts_pairs_of_equal_texts_in_each_round() -> None:
     """Texts of one candidate are no pair, and only a round's prompts and candidates count."""
     round_ = make.make_open_round(n_candidates=3, n_prompts=0)
@@ -176,7 +185,7 @@ def test_run_page_counts_pairs_of_equal_texts_in_each_round() -> None:
     make.make_completion(third, shown, replies=["another"])
     make.make_completion(first, held_out, replies=["equal"])
     make.make_completion(third, held_out, replies=["equal"])
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     other = Round.objects.create(run=round_.run, number=2, prompt_scope="held_out")
     other.candidates.add(first, third)
     rounds_ = counts.list_rounds(round_.run)

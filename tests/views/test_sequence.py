@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from annotate.models import Comparison, Report, Round, SelectionRun, Vote
-from annotate.services import rounds
+from annotate.services import states
 from annotate.services.simulating import RatingPage, read_page
 from tests import factories as make
 from tests.views.pages import HTMX, browser_of, volunteer_in
@@ -113,7 +113,7 @@ def test_ahead_is_closed_with_the_round() -> None:
     round_ = make.make_open_round()
     client = volunteer_in(round_.run)
     token = token_now(client, round_)
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     assert read(ask_ahead(client, round_, token)).nothing_left
 
 
@@ -217,7 +217,7 @@ def test_judged_pair_cannot_be_skipped() -> None:
 def test_undo_in_a_run_without_an_open_round_is_refused_with_words() -> None:
     round_ = make.make_open_round()
     client = volunteer_in(round_.run)
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     answer = client.post(address_of(round_, "undo"))
     assert (answer.status_code, read(answer).nothing_left) == (409, True)
 
@@ -233,7 +233,7 @@ def test_undo_in_a_run_without_an_open_round_is_refused_with_words() -> None:
 def test_run_without_an_open_round_says_what_can_be_done(state: str, words: str, link: str) -> None:
     round_ = make.make_open_round()
     client = volunteer_in(round_.run)
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     SelectionRun.objects.filter(pk=round_.run_id).update(state=state)
     page = client.get(address_of(round_)).content.decode()
     assert words in page

@@ -1,10 +1,15 @@
 """A training run's page, while it runs and after."""
 
+import re
+from typing import Any
+
 import pytest
+from django.test import Client
 
 from annotate.models import TrainingRun
 from tests import factories as make
 from tests.views.pages import (
+    FORECAST,
     HTMX,
     browser_as,
     cast_votes,
@@ -59,7 +64,12 @@ def test_training_page_shows_progress_and_numbers() -> None:
     assert "running step 10 of 50 · 20 s · about 1 min 20 s left" in page
     assert '<progress max="50" value="10"' in html
     assert "10 0.40 0.6000 0.600 1.0000 −40.50 −41.00 2.000 1.00e-04 20 s" in page
-    assert html.count('<polyline class="curve"') == 3
+    titles = re.findall(r"<figcaption>([^<]+) <span", html)
+    assert titles == [
+        "Loss", "Reward accuracy", "Reward margin", "Log-probability of replies", "Gradient norm",
+        "Learning rate",
+    ]  # fmt: skip
+    assert html.count("<polyline") == 7  # two of log-probabilities
     assert 'aria-label="Loss by step, from 0.690 to 0.600"' in html
     assert "beta 0.1" in page
 
@@ -129,3 +139,104 @@ def test_training_queries_do_not_grow_with_steps() -> None:
         address = f"/training/{training_run.pk}/"
         counts.append(count_queries(lambda: client.get(address)))  # noqa: B023  called at once
     assert counts[0] == counts[1]
+
+
+def test_training_page_says_what_it_is_about_to_do() -> None:
+    html = training_page(make_training(make.make_run(), state=State.RUNNING, forecast=FORECAST))
+    page = words_of(html)
+    for said in (
+        "Pairs 1,234", "Pairs left out 3 the prompt alone is as long as a pair may be: 3",
+        "Pairs to evaluate on 40", "Parameters 7,000,000 70,000 of them are trained", "Steps 155",
+        "Layout of batches padded its attention is not known to be exact",
+        "Activations computed twice", "Memory 3.0 GB 8.0 GB are free", "Time 1 min 30 s",
+        "Share of wrong labels 12.5%", "Example 1 as it is fed: 4 tokens", "It begins with BOS.",
+        "Token ids: 1 518 29961 2",
+    ):  # fmt: skip
+        assert said in page
+    assert "Pairs with a reply cut" not in page
+    assert '&lt;s&gt;[INST] a <bdi class="sign turn">\u202e</bdi>b' in html
+
+
+def test_training_page_says_so_in_japanese() -> None:
+    training_run = make_training(
+        make.make_run(), state=State.RUNNING, forecast=FORECAST, steps=1, wish="stop"
+    )
+    client = browser_as("admin")
+    client.cookies["django_language"] = "ja"
+    page = words_of(client.get(f"/training/{training_run.pk}/").content.decode())
+    for said in (
+        "外した組 3 プロンプトだけで長さの上限に達する: 3",
+        "次のステップが終わると止まります",
+        "止めて重みを残す",
+    ):
+        assert said in page
+
+
+def test_training_page_draws_evaluation_beside_training() -> None:
+    training_run = make_training(make.make_run(), state=State.FINISHED, steps=3)
+    last = training_run.metrics.get(step=3)
+    last.values |= {"eval_loss": 0.75, "tokens_per_s": 1500.0, "memory_bytes": 2**31}
+    last.save()
+    html = training_page(training_run)
+    assert "Loss, training, by step, from 0.690 to 0.670; Loss, evaluation, by step" in html
+    assert "Tokens/s by step, from 1500 to 1500" in html
+    assert "Memory (GiB) by step, from 2.000 to 2.000" in html
+    assert html.count("<circle") > 0
+    assert "Evaluation: loss" in words_of(html)
+
+
+def poll(client: Client, training_run: TrainingRun, at: str) -> str:
+    address = f"/training/{training_run.pk}/?at={at}"
+    return client.get(address, headers=HTMX).content.decode()
+
+
+def test_poll_brings_anew_what_changes_with_the_state_alone() -> None:
+    """A confirmation that somebody has opened stays open while numbers come."""
+    training_run = make_training(make.make_run(), state=State.RUNNING, steps=1)
+    client = browser_as("admin")
+    html = client.get(f"/training/{training_run.pk}/").content.decode()
+    (at,) = re.findall(r'hx-get="[^"]*at=([^"]+)"', html)
+    assert 'id="steer"' not in poll(client, training_run, at)
+    TrainingRun.objects.update(forecast=FORECAST)
+    said = poll(client, training_run, at)
+    assert '<section id="forecast" hx-swap-oob="true">' in said
+    assert '<div id="steer" hx-swap-oob="true">' in said
+
+
+@pytest.mark.parametrize(
+    ("state", "deeds"),
+    [
+        (State.QUEUED, ["stop"]),
+        (State.RUNNING, ["stop", "keep"]),
+        (State.STOPPED, ["resume"]),
+        (State.FAILED, ["resume"]),
+        (State.FINISHED, []),
+    ],
+)
+def test_admins_alone_steer_a_training(state: str, deeds: list[str]) -> None:
+    failure = "it broke" if state == State.FAILED else ""
+    training_run = make_training(make.make_run(), state=state, failure=failure)
+    address = f"/training/{training_run.pk}/"
+    find = re.compile(rf'action="{address}(\w+)/"')
+    assert find.findall(browser_as("admin").get(address).content.decode()) == deeds
+    assert find.findall(browser_as("researcher").get(address).content.decode()) == []
+    assert browser_as("researcher").post(f"{address}stop/").status_code == 403
+    assert browser_as("admin").get(f"{address}stop/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("deed", "before", "after", "said"),
+    [
+        ("stop", State.QUEUED, {"state": "stopped"}, "It stops after its next step"),
+        ("stop", State.RUNNING, {"state": "running", "wish": "stop"}, "keeps a checkpoint"),
+        ("keep", State.RUNNING, {"state": "running", "wish": "keep"}, "It ends after its next"),
+        ("resume", State.STOPPED, {"state": "queued"}, "It waits for a worker"),
+        ("keep", State.FINISHED, {"state": "finished"}, "there is nothing to stop"),
+    ],
+)
+def test_deed_is_done_and_said(deed: str, before: str, after: Any, said: str) -> None:
+    training_run = make_training(make.make_run(), state=before)
+    answer = browser_as("admin").post(f"/training/{training_run.pk}/{deed}/", follow=True)
+    training_run.refresh_from_db()
+    assert {name: getattr(training_run, name) for name in after} == after
+    assert said in answer.content.decode()

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from annotate.models import Comparison, ReasonTag, Round, Vote
-from annotate.services import rounds, voting
+from annotate.services import states, voting
 from annotate.services.simulating import read_page
 from tests import factories as make
 from tests.views.pages import HTMX, browser_of, volunteer_in
@@ -80,7 +80,7 @@ def test_vote_after_the_round_closed_is_refused_with_a_way_on() -> None:
     round_ = make.make_open_round()
     client = volunteer_in(round_.run)
     token = read_page(client.get(f"/rate/{round_.run.slug}/").content.decode()).form["token"]
-    rounds.close_round(round_=round_)
+    states.close_round(round_=round_)
     for headers in ({}, HTMX):
         answer = vote(client, round_, token=token, headers=headers)
         page = answer.content.decode()

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
 from annotate.generation.engines.base import Engine
-from annotate.generation.engines.transformers_engine import start_transformers
-from annotate.generation.jobs import GenerationJob
-from annotate.generation.rows import JobError
+from annotate.generation.engines.fit import check_fit
+from annotate.generation.engines.options import (
+    OPTIONS,
+    EngineOptions,
+    check_engine_options,
+    options_to_dict,
+)
 
-__all__ = ["ENGINES", "Engine", "start_engine"]
+if TYPE_CHECKING:
+    from annotate.generation.jobs import GenerationJob
 
-ENGINES: dict[str, Callable[[GenerationJob], Engine]] = {"transformers": start_transformers}
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "EngineOptions",
+    "check_engine_options",
+    "check_fit",
+    "options_to_dict",
+    "start_engine",
+]
+
+ENGINES = tuple(OPTIONS)
 
 
 def start_engine(job: GenerationJob) -> Engine:
-    """Load the job's model; raises JobError for an unknown engine or a model that will not load."""
-    if job.engine not in ENGINES:
-        raise JobError(f"engine {job.engine!r} is unknown; known: {', '.join(ENGINES)}")
-    return ENGINES[job.engine](job)
+    """Start the job's engine; raises JobError where its model will not load or it cannot work."""
+    module = import_module(f"annotate.generation.engines.{job.engine}_engine")
+    return cast(Engine, module.start(job))

@@ -9,11 +9,7 @@ from annotate.generation.rows import GeneratedCompletion, GenerationRequest
 
 
 class Engine(Protocol):
-    """A loaded model that answers requests."""
-
-    @property
-    def version(self) -> str:
-        """Name the libraries that draw the tokens, with their versions."""
+    """A model that is loaded, or a service that is asked."""
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GeneratedCompletion]:
         """Yield one completion for each request, in any order, each as soon as it is made.
@@ -21,3 +17,6 @@ class Engine(Protocol):
         A completion depends on its own request alone, not on the others or their order.
         Raises JobError where a request cannot be answered.
         """
+
+    def close(self) -> None:
+        """Give back memory, processes and connections; a closed engine makes nothing more."""

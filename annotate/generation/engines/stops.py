@@ -69,3 +69,15 @@ def read_reply(
     has_ended = bool(cuts) or first_end is not None
     n_tokens = len(kept) + (first_end is not None)
     return Reply(text=text, finish_reason="stop" if has_ended else "length", n_tokens=n_tokens)
+
+
+def cut_at_stop(ids: Sequence[int], *, tokenizer: Any, stop: Sequence[str]) -> Sequence[int]:
+    """Return the ids up to the one that completes the first stop text, or all of them."""
+    (text,) = decode_texts(tokenizer, [ids])
+    if not any(stop_text in text for stop_text in stop):
+        return ids
+    for end in range(1, len(ids)):
+        (text,) = decode_texts(tokenizer, [ids[:end]])
+        if any(stop_text in text for stop_text in stop):
+            return ids[:end]
+    return ids

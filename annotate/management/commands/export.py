@@ -5,7 +5,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from annotate.management.base import KurabeCommand, add_run_argument, find_run, number_from
+from annotate.management.base import (
+    KurabeCommand,
+    add_run_argument,
+    add_voters_argument,
+    find_run,
+    number_from,
+)
 from annotate.services.exporting import (
     Export,
     PairRule,
@@ -41,6 +47,8 @@ class Command(KurabeCommand):
             help="dpo: by how many of them one reply must lead (default 1)",
         )  # fmt: skip
 
+        add_voters_argument(parser, help="dpo: whose votes make pairs")
+
     def run(self, **options: Any) -> None:
         """Write the file and say what is in it."""
         run, out = find_run(options["slug"]), options["out"]
@@ -51,13 +59,18 @@ class Command(KurabeCommand):
         if options["to"] == "votes":
             self._report(export_votes(run=run, out=out), "votes")
             return
-        rule = PairRule(min_votes=options["min_votes"], margin=options["margin"])
+        rule = PairRule(
+            min_votes=options["min_votes"], margin=options["margin"], voters=options["voters"]
+        )
         dataset = export_preferences(run=run, rule=rule)
         self._report(write_preferences(dataset=dataset, out=out), "pairs")
         self.stdout.write(f"dataset {dataset.pk}, sha256 {dataset.sha256}")
 
     def _report(self, export: Export, what: str) -> None:
         said = describe_left_out(export.counts)
+        n_judged = export.counts.get("pairs_with_judges", 0)
         self.stdout.write(
-            f"{export.n_rows} {what} in {export.path}" + (f"; left out: {said}" if said else "")
+            f"{export.n_rows} {what} in {export.path}"
+            + (f", {n_judged} of them with votes of LLM judges" if n_judged else "")
+            + (f"; left out: {said}" if said else "")
         )

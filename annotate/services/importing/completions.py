@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from annotate.formats import CandidateRow, CompletionRow, PromptRow
 from annotate.models import Candidate, Completion, Prompt, PromptSet, SelectionRun
-from annotate.services import errors, rounds
+from annotate.services import errors, measuring, rounds
 from annotate.services.blindness import named_maker
 from annotate.services.importing.counts import Counts, batched, refuse
 from annotate.services.importing.prompts import add_prompts, lock_set
@@ -58,6 +58,8 @@ def import_completions(
             run.samples_per_prompt = writer.n_samples
             run.save(update_fields=["samples_per_prompt"])
         _enter_candidates(run, writer.new_candidates)
+        if counts.completions.new:
+            measuring.request_measures(run=run)
     analyze({Prompt: counts.prompts.new, Completion: counts.completions.new})
     return counts
 
@@ -74,9 +76,20 @@ def _run_for(slug: str, prompt_set: PromptSet) -> SelectionRun:
 
 
 def _enter_candidates(run: SelectionRun, new: Sequence[Candidate]) -> None:
-    """Let volunteers vote on new candidates in the run's open round, its first if need be."""
+    """Let volunteers vote on new candidates in the run's open round, its first if need be.
+
+    A round that has its answer would draw no pair of theirs: the next one opens, with all.
+    """
     open_round = run.rounds.open().first()
-    if open_round is not None:
+    if new and open_round is not None and run.rounds.open().decided().exists():
+        following = rounds.create_round(
+            run=run,
+            candidates=[*open_round.candidates.order_by("id"), *new],
+            prompt_scope=open_round.prompt_scope,
+            votes_wanted=open_round.votes_wanted,
+        )
+        rounds.open_round(round_=following)
+    elif open_round is not None:
         open_round.candidates.add(*new)
     elif new and not run.rounds.exists():
         rounds.open_round(round_=rounds.create_round(run=run, candidates=new))

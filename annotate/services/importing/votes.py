@@ -20,7 +20,7 @@ from annotate.models import (
     SelectionRun,
     Vote,
 )
-from annotate.services import errors, ledger
+from annotate.services import errors, estimating, ledger
 from annotate.services.importing.counts import Counts, batched, refuse
 from annotate.services.importing.tables import analyze, array_of_tags, copy_rows, draw_ids
 
@@ -80,10 +80,13 @@ def import_votes(*, rows: Iterable[VoteRow], run: SelectionRun) -> Counts:
     with transaction.atomic():
         # A second import into the run waits here, then finds what the first one brought.
         run = SelectionRun.objects.select_for_update(no_key=True).get(pk=run.pk)
-        writer = _Writer(run, _round_for(run))
+        round_ = _round_for(run)
+        writer = _Writer(run, round_)
         ledger.hold_ledger(run_id=run.pk)
         for batch in batched(rows):
             counts.add(**writer.add(batch))
+        if counts.new:
+            estimating.request_refresh(round_=round_)
     analyze({Comparison: counts.new, Vote: counts.new})
     return counts
 

@@ -1,0 +1,39 @@
+"""What a process keeps in memory of the database, by version."""
+
+import threading
+from collections import OrderedDict
+from datetime import datetime
+from typing import Generic, TypeVar
+
+Kept = TypeVar("Kept")
+Stamp = tuple[int, datetime]
+"""A version, and when it was made."""
+
+
+class Newest(Generic[Kept]):
+    """The newest version of each of so many things, the one used longest ago forgotten first."""
+
+    def __init__(self, n_kept: int) -> None:
+        self._n_kept = n_kept
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, tuple[Stamp, Kept]] = OrderedDict()
+
+    def find(self, key: int, stamp: Stamp) -> Kept | None:
+        """Give what is kept in this very version; None where it is another, or none."""
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None or kept[0] != stamp:
+                return None
+            self._kept.move_to_end(key)
+            return kept[1]
+
+    def keep(self, key: int, stamp: Stamp, thing: Kept) -> None:
+        """Keep a thing, unless a newer version of it is kept."""
+        with self._lock:
+            kept = self._kept.get(key)
+            # Of two threads that read two versions at once, the newer one's stays.
+            if kept is None or kept[0][1] <= stamp[1]:
+                self._kept[key] = stamp, thing
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._n_kept:
+                self._kept.popitem(last=False)

@@ -1,0 +1,132 @@
+"""The votes of a run as numpy columns: 100,000 of them in a fraction of a second."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from django.db.models import BigIntegerField, Case, FloatField, Value, When
+from django.db.models.functions import Cast, Coalesce
+from numpy.typing import NDArray
+
+from annotate.models import SelectionRun, Vote
+from annotate.models.comparisons import Side
+from annotate.ranking import OUTCOMES
+from annotate.services.slices import keep_slices
+
+Votes = NDArray[np.void]
+"""A structured array, a vote a row, in the order of the ledger.
+
+`number` of the vote in the ledger; ids of `round`, `annotator`, `prompt`, `candidate_a`,
+`candidate_b`, `completion_a`, `completion_b`; `turn`; `outcome`, the code of `annotate.ranking`;
+`side` of a: 1 left, -1 right, 0 not known; `propensity`, nan where no policy drew the pair.
+"""
+
+_SIDE_CODES = {Side.LEFT.value: 1, Side.RIGHT.value: -1}
+PIECE_BYTES = 1 << 24
+_HEADER_BYTES = 19
+_END_BYTES = 2
+
+
+def read_votes(*, run: SelectionRun, cutoff: int, filters: Mapping[str, Any]) -> Votes:
+    """Read the votes that stood at the cut-off and that the filters keep.
+
+    Args:
+        filters: as a ranking stores them: slices by name, or `by` and `value`. Without a kind
+            LLM judges are left out.
+    """
+    votes = keep_slices(Vote.objects.of_run(run).counting_at(cutoff), filters)
+    columns = _columns()
+    sql, params = votes.order_by().values_list(*columns.values()).query.sql_with_params()
+    blocks = list(_copy_out(sql, params, list(columns)))
+    read = np.concatenate(blocks) if blocks else np.empty(0, _row_type(list(columns)))
+    return read[np.argsort(read["number"], kind="stable")]
+
+
+def number_pairs(votes: Votes) -> NDArray[np.int64]:
+    """Return (votes,) which pair of completions each vote is on, from 0.
+
+    Completion a is always that of the candidate with the lower id, so a pair has one orientation.
+    """
+    _known, second = np.unique(votes["completion_b"], return_inverse=True)
+    key = votes["completion_a"] * (second.max(initial=0) + 1) + second
+    _known, number = np.unique(key, return_inverse=True)
+    return np.asarray(number, dtype=np.int64)
+
+
+def _columns() -> dict[str, Cast]:
+    """Give what is read, by name: 8 bytes each, and none of them null."""
+    path = "comparison__"
+    fields = {"number": "id", "turn": "turn"} | {
+        name: f"{path}{name}"
+        for name in ("round", "annotator", "prompt", "candidate_a", "candidate_b", "completion_a",
+                     "completion_b")
+    }  # fmt: skip
+    codes = {
+        "outcome": _code("outcome", {label: code for code, label in enumerate(OUTCOMES)}),
+        "side": _code(f"{path}side_a", _SIDE_CODES),
+    }
+    propensity = Coalesce(f"{path}propensity", float("nan"), output_field=FloatField())
+    return {
+        **{name: Cast(field, BigIntegerField()) for name, field in fields.items()},
+        **{name: Cast(code, BigIntegerField()) for name, code in codes.items()},
+        "propensity": Cast(propensity, FloatField()),
+    }
+
+
+def _code(field: str, codes: Mapping[str, int]) -> Case:
+    whens = [When(**{field: label, "then": Value(code)}) for label, code in codes.items()]
+    return Case(*whens, default=Value(0))
+
+
+def _copy_out(sql: str, params: Sequence[Any], names: list[str]) -> Iterator[Votes]:
+    """Yield rows as PostgreSQL sends them: far quicker than one Python object a value."""
+    width = _wire_type(names).itemsize
+    rest, before = b"", _HEADER_BYTES
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        # COPY takes no parameters of its own.
+        cursor.copy(f"COPY ({cursor.mogrify(sql, params)}) TO STDOUT (FORMAT BINARY)") as copy,
+    ):
+        for piece in _in_large_pieces(copy):
+            rest += piece
+            # The header, and two bytes after the last row, have no row's length.
+            whole = (len(rest) - before - _END_BYTES) // width * width
+            if whole > 0:
+                yield _decode(rest[before : before + whole], names)
+                rest, before = rest[before + whole :], 0
+
+
+def _in_large_pieces(copy: Any) -> Iterator[bytes]:
+    """Join what comes a row at a time into pieces of `PIECE_BYTES` or a little more."""
+    pieces: list[bytes] = []
+    held = 0
+    for piece in copy:
+        pieces.append(bytes(piece))
+        held += len(piece)
+        if held >= PIECE_BYTES:
+            yield b"".join(pieces)
+            pieces, held = [], 0
+    yield b"".join(pieces)
+
+
+def _decode(rows: bytes, names: list[str]) -> Votes:
+    sent = np.frombuffer(rows, _wire_type(names))
+    read = np.empty(len(sent), _row_type(names))
+    for name in names:
+        read[name] = sent[name]
+    return read
+
+
+def _row_type(names: list[str]) -> np.dtype[np.void]:
+    return np.dtype([(name, "f8" if name == "propensity" else "i8") for name in names])
+
+
+def _wire_type(names: list[str]) -> np.dtype[np.void]:
+    """Give a row of PostgreSQL's binary COPY: the number of fields, then each behind its length."""
+    fields = [("fields", ">i2")]
+    for name in names:
+        fields += [(f"length of {name}", ">i4")]
+        fields += [(name, ">f8" if name == "propensity" else ">i8")]
+    return np.dtype(fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import hashlib
 import json
@@ -40,15 +39,6 @@ REQUESTS = [
 # Quick failures, so that the tests are.
 QUICK = {"backoff_s": 0.01, "max_backoff_s": 0.05, "rest_s": 0.05, "timeout_s": 20}
 BUSY = Fault(status=429, headers={"Retry-After": "0"}, message="slow down")
-
-
-@pytest.fixture(autouse=True)
-def no_other_loop() -> Iterator[None]:
-    """Put away the event loop that Playwright keeps in this thread where a browser ran before."""
-    loop = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    yield
-    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from annotate.admin import accounts, decisions, judges, launches, loop, rating
+from annotate.admin import accounts, decisions, exports, judges, launches, loop, rating
 from annotate.forms.account import AdminPasswordForm
 
-__all__ = ["accounts", "decisions", "judges", "launches", "loop", "rating"]
+__all__ = ["accounts", "decisions", "exports", "judges", "launches", "loop", "rating"]
 
 admin.site.site_header = "Kurabe"
 admin.site.site_title = "Kurabe"

@@ -3,13 +3,14 @@
 from annotate.models.candidates import Candidate, Completion
 from annotate.models.comparisons import Comparison, GoldPair
 from annotate.models.consent import Consent, ConsentText
-from annotate.models.datasets import PreferenceDataset
+from annotate.models.datasets import DatasetFile, DatasetSource, Export, PreferenceDataset
 from annotate.models.decisions import DecisionRules, RoundCut, RoundEstimate, RunDecision, Stop
 from annotate.models.exclusions import Exclusion
 from annotate.models.judges import Judge, JudgeReading, JudgeScore, JudgeSitting, JudgeTemplate
 from annotate.models.measures import CompletionMeasure
 from annotate.models.people import Annotator, User
 from annotate.models.plans import RunEvent, RunPlan
+from annotate.models.preferences import PreferencePair, PreferenceSet
 from annotate.models.prompts import Prompt, PromptSet
 from annotate.models.rankings import Ranking, RankingFigure
 from annotate.models.reports import Report
@@ -30,8 +31,11 @@ __all__ = [
     "CompletionMeasure",
     "Consent",
     "ConsentText",
+    "DatasetFile",
+    "DatasetSource",
     "DecisionRules",
     "Exclusion",
+    "Export",
     "GenerationShard",
     "GoldPair",
     "Invitation",
@@ -43,6 +47,8 @@ __all__ = [
     "Participation",
     "PassageMark",
     "PreferenceDataset",
+    "PreferencePair",
+    "PreferenceSet",
     "Prompt",
     "PromptSet",
     "Ranking",

@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-# Tests wait for browsers, servers and disks more than they work: two processes share them.
+# Tests wait for browsers, servers and disks more than they work, so two processes share them. Each
+# takes them in their order (--dist load): those that empty the database come after all others.
 JOBS ?= 2
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
@@ -35,7 +36,7 @@ clean-demo: ## remove what `make demo` made
 
 test: setup lint ## unit, real PostgreSQL, real browser, real tiny models
 	@$(BIN)/python tests/get_chromium.py
-	@$(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses $(JOBS) --dist load
 
 test-slow: setup ## the long ones: kill loops, large imports, real vLLM, Slurm and DeepSpeed
 	@$(BIN)/python tests/get_chromium.py

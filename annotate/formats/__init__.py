@@ -2,13 +2,25 @@
 
 from annotate.formats.canonical import completion_columns, prompt_columns, vote_columns
 from annotate.formats.errors import FormatError
+from annotate.formats.faults import (
+    STOP,
+    Faults,
+    StopAtFirst,
+    fault_columns,
+    faults_in_file,
+)
+from annotate.formats.folders import ARCHIVE_ENDINGS, name_of_split, write_archive, write_folder
 from annotate.formats.gold import read_gold
 from annotate.formats.guess import FileKind, guess_format
 from annotate.formats.readers import (
+    BATTLE_FILE_FORMATS,
     COMPLETION_FILE_FORMATS,
+    PREFERENCE_FILE_FORMATS,
     PROMPT_FILE_FORMATS,
     VOTE_FILE_FORMATS,
+    read_battles,
     read_completions,
+    read_preferences,
     read_prompts,
     read_votes,
 )
@@ -16,40 +28,68 @@ from annotate.formats.rows import (
     ANNOTATOR_KINDS,
     OUTCOMES,
     SIDES,
+    BattleRow,
     CandidateRow,
     CompletionRow,
     GoldRow,
     Location,
     MarkRow,
+    MessageRow,
+    PreferenceRow,
     PromptRow,
     VoteRow,
 )
-from annotate.formats.writers import WrittenFile, write_rows
+from annotate.formats.writers import (
+    FILE_ENDINGS,
+    WrittenFile,
+    write_files,
+    write_jsonl,
+    write_rows,
+)
 
 __all__ = [
     "ANNOTATOR_KINDS",
+    "ARCHIVE_ENDINGS",
+    "BATTLE_FILE_FORMATS",
     "COMPLETION_FILE_FORMATS",
+    "FILE_ENDINGS",
     "OUTCOMES",
+    "PREFERENCE_FILE_FORMATS",
     "PROMPT_FILE_FORMATS",
     "SIDES",
+    "STOP",
     "VOTE_FILE_FORMATS",
+    "BattleRow",
     "CandidateRow",
     "CompletionRow",
+    "Faults",
     "FileKind",
     "FormatError",
     "GoldRow",
     "Location",
     "MarkRow",
+    "MessageRow",
+    "PreferenceRow",
     "PromptRow",
+    "StopAtFirst",
     "VoteRow",
     "WrittenFile",
     "completion_columns",
+    "fault_columns",
+    "faults_in_file",
     "guess_format",
+    "name_of_split",
     "prompt_columns",
+    "read_battles",
     "read_completions",
     "read_gold",
+    "read_preferences",
     "read_prompts",
     "read_votes",
     "vote_columns",
+    "write_archive",
+    "write_files",
+    "write_folder",
+    "write_jsonl",
     "write_rows",
 ]

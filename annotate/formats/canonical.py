@@ -1,12 +1,13 @@
-"""Kurabe's own forms: JSONL for prompts, completions and votes, and CSV for votes."""
+"""Kurabe's own forms of prompts, completions and votes: JSONL, and tables with the same columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from annotate.formats.columns import refuse_misspelt
-from annotate.formats.csvtext import read_csv
+from annotate.formats.columns import Columns, refuse_misspelt
 from annotate.formats.errors import MISSING, Finding
+from annotate.formats.faults import Faults, made
 from annotate.formats.fields import MAX_MODEL_CHARS, MAX_SEED, MAX_SMALL_INTEGER, Fields
 from annotate.formats.jsontext import read_json_lines
 from annotate.formats.languages import guess_language
@@ -27,7 +28,10 @@ from annotate.formats.rows import (
     VoteRow,
 )
 
+_Row = TypeVar("_Row")
+
 _ABOUT_PROMPT = ("system", "language", "category", "is_held_out", "references")
+_BROUGHT = frozenset({"turns", *_ABOUT_PROMPT})
 PROMPT_COLUMNS = ("key", "turns", "prompt", *_ABOUT_PROMPT)
 COMPLETION_COLUMNS = (
     "prompt",
@@ -47,6 +51,7 @@ COMPLETION_COLUMNS = (
     "turns",
     *_ABOUT_PROMPT,
 )
+_ABOUT_CANDIDATE = ("model", "revision", "prompt_format", "sampling", "licence")
 _VOTE_REQUIRED = ("prompt", "candidate_a", "candidate_b", "outcome", "annotator")
 _VOTE_OPTIONAL = (
     "sample_a",
@@ -65,37 +70,91 @@ _VOTE_OPTIONAL = (
 VOTE_COLUMNS = _VOTE_REQUIRED + _VOTE_OPTIONAL
 
 
-def read_prompt_rows(path: str) -> Iterator[PromptRow]:
+PROMPT_TABLE = Columns(
+    required=("key",),
+    optional=PROMPT_COLUMNS[1:],
+    flags=("is_held_out",),
+    json_values=("turns", "references"),
+)
+COMPLETION_TABLE = Columns(
+    required=("prompt", "candidate"),
+    optional=COMPLETION_COLUMNS[2:],
+    whole_numbers=("sample", "seed", "prompt_tokens", "completion_tokens"),
+    flags=("is_held_out",),
+    json_values=("replies", "sampling", "turns", "references"),
+)
+VOTE_TABLE = Columns(
+    required=_VOTE_REQUIRED,
+    optional=_VOTE_OPTIONAL,
+    whole_numbers=("sample_a", "sample_b", "turn"),
+    json_values=("reasons_a", "reasons_b", "marks"),
+)
+
+
+def read_prompt_rows(path: str, faults: Faults) -> Iterator[PromptRow]:
     """Read one prompt a line."""
-    for row in read_json_lines(path):
-        refuse_misspelt(row.location, row.cells, PROMPT_COLUMNS)
-        yield _prompt(row, row.name("key"), row.one_or_more("prompt", "turns", may_be_blank=False))
+    return made(read_json_lines(path, faults), _spelt(PROMPT_COLUMNS, prompt_of), faults)
 
 
-def read_completion_rows(path: str) -> Iterator[tuple[PromptRow | None, CompletionRow]]:
+def read_completion_rows(
+    path: str, faults: Faults
+) -> Iterator[tuple[PromptRow | None, CompletionRow]]:
     """Read one completion a line, with its prompt where the line brings it along."""
-    for row in read_json_lines(path):
-        refuse_misspelt(row.location, row.cells, COMPLETION_COLUMNS)
-        yield _brought_prompt(row), _completion(row)
+    make = _spelt(COMPLETION_COLUMNS, CompletionMaker())
+    return made(read_json_lines(path, faults), make, faults)
 
 
-def read_vote_rows(path: str) -> Iterator[VoteRow]:
+def read_vote_rows(path: str, faults: Faults) -> Iterator[VoteRow]:
     """Read one vote a line."""
-    for row in read_json_lines(path):
-        refuse_misspelt(row.location, row.cells, VOTE_COLUMNS)
-        yield _vote(row)
+    return made(read_json_lines(path, faults), _spelt(VOTE_COLUMNS, vote_of), faults)
 
 
-def read_vote_csv(path: str) -> Iterator[VoteRow]:
-    """Read one vote a row, below a header."""
-    rows = read_csv(
-        path,
-        required=_VOTE_REQUIRED,
-        optional=_VOTE_OPTIONAL,
-        whole_numbers=("sample_a", "sample_b", "turn"),
-        json_values=("reasons_a", "reasons_b", "marks"),
-    )
-    yield from map(_vote, rows)
+def _spelt(columns: tuple[str, ...], make: Callable[[Fields], _Row]) -> Callable[[Fields], _Row]:
+    """Refuse misspelt columns before a row is made; a table's header has been looked at."""
+
+    def make_well_spelt(row: Fields) -> _Row:
+        refuse_misspelt(row.location, row.cells, columns)
+        return make(row)
+
+    return make_well_spelt
+
+
+def prompt_of(row: Fields) -> PromptRow:
+    """Make a prompt of a row."""
+    return _prompt(row, row.name("key"), row.one_or_more("prompt", "turns", may_be_blank=False))
+
+
+class CompletionMaker:
+    """Makes completions of rows, each with its prompt where the row brings it along.
+
+    A candidate that is told as on an earlier row is that row's.
+    """
+
+    def __init__(self) -> None:
+        self._candidates: dict[str, tuple[list[object], CandidateRow]] = {}
+
+    def __call__(self, row: Fields) -> tuple[PromptRow | None, CompletionRow]:
+        """Make a completion of a row."""
+        return _brought_prompt(row), _completion(row, self._candidate(row))
+
+    def _candidate(self, row: Fields) -> CandidateRow:
+        given = row.cells.get("candidate")
+        told = [row.cells.get(column) for column in _ABOUT_CANDIDATE]
+        known = self._candidates.get(given) if isinstance(given, str) else None
+        if known is not None and known[0] == told:
+            return known[1]
+        name = row.name("candidate")
+        candidate = CandidateRow(
+            name=name,
+            model=row.name("model", "", MAX_MODEL_CHARS),
+            revision=row.label("revision"),
+            prompt_format=row.label("prompt_format"),
+            sampling=row.settings("sampling"),
+            licence=row.label("licence"),
+            location=row.location,
+        )
+        self._candidates[name] = (told, candidate)
+        return candidate
 
 
 def _prompt(row: Fields, key: str, turns: tuple[str, ...]) -> PromptRow:
@@ -112,6 +171,8 @@ def _prompt(row: Fields, key: str, turns: tuple[str, ...]) -> PromptRow:
 
 
 def _brought_prompt(row: Fields) -> PromptRow | None:
+    if row.cells.keys().isdisjoint(_BROUGHT):
+        return None
     if row.has("turns"):
         return _prompt(row, row.name("prompt"), row.texts("turns", may_be_blank=False))
     described = next((field for field in _ABOUT_PROMPT if row.has(field)), None)
@@ -120,18 +181,10 @@ def _brought_prompt(row: Fields) -> PromptRow | None:
     return None
 
 
-def _completion(row: Fields) -> CompletionRow:
+def _completion(row: Fields, candidate: CandidateRow) -> CompletionRow:
     return CompletionRow(
         prompt=row.name("prompt"),
-        candidate=CandidateRow(
-            name=row.name("candidate"),
-            model=row.name("model", "", MAX_MODEL_CHARS),
-            revision=row.label("revision"),
-            prompt_format=row.label("prompt_format"),
-            sampling=row.settings("sampling"),
-            licence=row.label("licence"),
-            location=row.location,
-        ),
+        candidate=candidate,
         sample=row.whole_number("sample", 0, maximum=MAX_SMALL_INTEGER),
         replies=row.one_or_more("reply", "replies"),
         finish_reason=row.choice("finish_reason", FINISH_REASONS, ""),
@@ -142,7 +195,8 @@ def _completion(row: Fields) -> CompletionRow:
     )
 
 
-def _vote(row: Fields) -> VoteRow:
+def vote_of(row: Fields) -> VoteRow:
+    """Make a vote of a row."""
     outcome = row.choice("outcome", OUTCOMES)
     vote = VoteRow(
         prompt=row.name("prompt"),

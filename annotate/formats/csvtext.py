@@ -4,50 +4,55 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 
-from annotate.formats.columns import refuse_misspelt
-from annotate.formats.errors import MISSING, Finding, FormatError
+from annotate.formats.columns import Columns
+from annotate.formats.errors import Finding, FormatError
+from annotate.formats.faults import STOP, Faults
 from annotate.formats.fields import Fields
 from annotate.formats.jsontext import parse_cell
-from annotate.formats.lines import EMPTY, read_lines
+from annotate.formats.lines import EMPTY, MAX_ROW_BYTES, read_lines
 from annotate.formats.rows import Location
 
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+# Python's own bound is 128 KiB a cell, for the whole process; a row of ours may have all of this.
+csv.field_size_limit(MAX_ROW_BYTES)
+
+_FLAGS = {"true": True, "false": False}
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
-def read_csv(
-    path: str,
-    *,
-    required: tuple[str, ...],
-    optional: tuple[str, ...] = (),
-    whole_numbers: Collection[str] = (),
-    json_values: Collection[str] = (),
-) -> Iterator[Fields]:
+def read_csv(path: str, columns: Columns, faults: Faults = STOP) -> Iterator[Fields]:
     """Yield each row below the header; an empty cell is not given.
 
-    Cells of the columns in `whole_numbers` become numbers where they are written as such, and
-    those in `json_values` what their JSON says. Raises FormatError for a header without a required
-    column or with one twice, for a row of another width, for quotes that do not match, and for a
-    file without a row.
+    Cells become what `columns` says where they are written as such. A row of another width and
+    quotes that do not match are faults. Raises FormatError for a header that `columns` refuses,
+    and for a file without a row.
     """
-    records = _read_records(path)
+    records = _read_records(path, faults)
     header_line, header = _header(path, records)
-    _check_header(Location(path, header_line), header, required, optional)
-    readers = dict.fromkeys(whole_numbers, _number) | dict.fromkeys(json_values, parse_cell)
-    is_empty = True
+    columns.check_header(Location(path, header_line), header)
+    readers: dict[str, Callable[[str], object]] = {
+        **dict.fromkeys(columns.whole_numbers, _whole_number),
+        **dict.fromkeys(columns.numbers, _number),
+        **dict.fromkeys(columns.flags, _flag),
+        **dict.fromkeys(columns.json_values, parse_cell),
+    }
+    n_faults, is_empty = faults.n, True
     for line, record in records:
         is_empty = False
         if len(record) != len(header):
             found = Finding(f"{len(record)} cells")
-            raise FormatError(path, line, "", found, f"{len(header)}, as in the header")
+            expected = f"{len(header)}, as in the header"
+            faults.tell(FormatError(path, line, "", found, expected))
+            continue
         cells: dict[str, object] = {
             column: readers[column](cell) if column in readers else cell
             for column, cell in zip(header, record, strict=True)
             if cell
         }
         yield Fields(Location(path, line), cells)
-    if is_empty:
+    if is_empty and faults.n == n_faults:
         found = Finding("no row below the header")
         raise FormatError(path, header_line, "", found, "at least one row")
 
@@ -63,32 +68,41 @@ def _header(path: str, records: Iterator[tuple[int, list[str]]]) -> tuple[int, l
     raise FormatError(path, 0, "", EMPTY, "a header and at least one row")
 
 
-def _read_records(path: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((line for _, line in read_lines(path)), strict=True)
-    line = 1
-    try:
-        for record in reader:
-            if record:
-                yield line, record
-            line = reader.line_num + 1
-    except csv.Error as error:
-        found = Finding(f"invalid CSV ({error})")
-        raise FormatError(path, line, "", found, "cells separated by commas, quotes doubled") from (
-            None
-        )
+def _read_records(path: str, faults: Faults = STOP) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records with the line on which each begins; wrong quotes are a fault."""
+    begins = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal begins
+        for number, line in read_lines(path, faults):
+            begins = begins or number
+            yield line
+
+    reader = csv.reader(lines(), strict=True)
+    while True:
+        begins = 0
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            found = Finding(f"invalid CSV ({error})")
+            expected = "cells separated by commas, quotes doubled"
+            faults.tell(FormatError(path, begins, "", found, expected))
+            continue
+        if record:
+            yield begins, record
 
 
-def _check_header(
-    location: Location, header: list[str], required: tuple[str, ...], optional: tuple[str, ...]
-) -> None:
-    for column in header:
-        if header.count(column) > 1:
-            raise FormatError(*location, column, Finding("given twice"), "each column once")
-    refuse_misspelt(location, header, required + optional)
-    for column in required:
-        if column not in header:
-            raise FormatError(*location, column, MISSING, "a column of this name in the header")
-
-
-def _number(cell: str) -> int | str:
+def _whole_number(cell: str) -> int | str:
     return int(cell) if _WHOLE_NUMBER.fullmatch(cell) else cell
+
+
+def _number(cell: str) -> float | str:
+    if _WHOLE_NUMBER.fullmatch(cell):
+        return int(cell)
+    return float(cell) if _NUMBER.fullmatch(cell) else cell
+
+
+def _flag(cell: str) -> bool | str:
+    return _FLAGS.get(cell.lower(), cell)

@@ -13,14 +13,27 @@ class Finding(str):
     __slots__ = ()
 
 
+class Cut(str):
+    """The beginning of a long value, as a file would write it."""
+
+    __slots__ = ()
+
+
+class Table(str):
+    """The name of something with rows but no lines: a Parquet file, a DataFrame."""
+
+    __slots__ = ()
+
+
 MISSING = Finding("missing")
 
 
 class FormatError(ValueError):
     """A file, or one row of it, is not what its format asks for.
 
-    `line` counts from 1, and 0 stands for the file as a whole; `field` is "" where a whole row is
-    meant. `expected` goes on after "is not", or after "expected" where `value` is a `Finding`.
+    `line` counts from 1 (of a `Table`, it is the row), and 0 stands for the file as a whole;
+    `field` is "" where a whole row is meant. `expected` goes on after "is not", or after "expected"
+    where `value` is a `Finding`.
     """
 
     def __init__(self, path: str, line: int, field: str, value: object, expected: str) -> None:
@@ -32,9 +45,7 @@ class FormatError(ValueError):
         self.expected = expected
 
     def __str__(self) -> str:
-        where = self.path
-        if self.line:
-            where += f", line {self.line}"
+        where = place(self.path, self.line)
         if self.field:
             where += f", {self.field}"
         if isinstance(self.value, Finding):
@@ -42,10 +53,20 @@ class FormatError(ValueError):
         return _one_line(f"{where}: {show_value(self.value)} is not {self.expected}")
 
 
+def place(path: str, line: int) -> str:
+    """Name a file and a line of it, or where the line is 0, the file alone."""
+    return f"{path}, {line_word(path)} {line}" if line else path
+
+
+def line_word(path: str) -> str:
+    """Say what a place in this file is called."""
+    return "row" if isinstance(path, Table) else "line"
+
+
 def show_value(value: object) -> str:
     """Write a value as its file would, cut where it is long."""
     try:
-        shown = json.dumps(value, ensure_ascii=False)
+        shown = value if isinstance(value, Cut) else json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         shown = repr(value)
     return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"

@@ -9,6 +9,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import NoReturn
 
 from annotate.formats.errors import Finding, FormatError, show_value
+from annotate.formats.faults import STOP, Faults
 from annotate.formats.fields import Fields
 from annotate.formats.lines import (
     EMPTY,
@@ -16,11 +17,12 @@ from annotate.formats.lines import (
     TOO_LONG,
     not_utf8,
     open_bytes,
-    read_lines,
+    read_raw_lines,
 )
 from annotate.formats.rows import Location
 
 _CHUNK_BYTES = 64 * 1024
+_LINE_ENDS = ("\n", "", "\r\n")
 _SPACES = " \t\n\r"
 _SHOWN_CHARS = 20
 
@@ -41,32 +43,59 @@ def _object_of_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
 _DECODER = JSONDecoder(object_pairs_hook=_object_of_pairs, parse_constant=_refuse_constant)
 
 
-def read_json_lines(path: str) -> Iterator[Fields]:
+def read_json_lines(path: str, faults: Faults = STOP) -> Iterator[Fields]:
     """Yield the object on each line; blank lines are passed over.
 
-    Raises FormatError where a line holds anything else, or no line holds anything.
+    A line that holds anything else is a fault, and so is a file without any row.
     """
-    is_empty = True
-    for number, line in read_lines(path):
-        if not line or line.isspace():
+    n_faults, is_empty = faults.n, True
+    for number, raw in read_raw_lines(path, faults):
+        if raw.isspace() or not raw:
             continue
         is_empty = False
         try:
-            row = _DECODER.decode(line)
-        except JSONDecodeError as error:
-            reason = f"{error.msg} at column {error.colno}"
-            raise _invalid(path, number, reason, "one JSON object a line") from None
-        except (ValueError, RecursionError) as error:
-            raise _invalid(path, number, _reason(error), "one JSON object a line") from None
-        yield _fields(path, number, row)
-    if is_empty:
+            row = _parse_line(path, number, raw)
+        except FormatError as fault:
+            faults.tell(fault)
+        else:
+            yield row
+    if is_empty and faults.n == n_faults:
         raise FormatError(path, 0, "", EMPTY, "at least one row")
+
+
+def _parse_line(path: str, number: int, raw: bytes) -> Fields:
+    try:
+        line = raw.decode("utf-8")
+        row, end = _DECODER.raw_decode(line)
+        if line[end:] not in _LINE_ENDS:
+            row = _DECODER.decode(line)  # which says what is wrong with the rest
+    except JSONDecodeError:
+        return _parse_line_with_space(path, number, line)
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, number, error) from None
+    except (ValueError, RecursionError) as error:
+        raise _invalid(path, number, _reason(error), "one JSON object a line") from None
+    fields = _fields(path, number, row)
+    # JSON holds what cannot be stored as an escape alone.
+    fields.is_storable = b"\\u" not in raw
+    return fields
+
+
+def _parse_line_with_space(path: str, number: int, line: str) -> Fields:
+    try:
+        return _fields(path, number, _DECODER.decode(line))
+    except JSONDecodeError as error:
+        reason = f"{error.msg} at column {error.colno}"
+        raise _invalid(path, number, reason, "one JSON object a line") from None
+    except (ValueError, RecursionError) as error:
+        raise _invalid(path, number, _reason(error), "one JSON object a line") from None
 
 
 def read_json_array(path: str) -> Iterator[Fields]:
     """Yield the objects of a file that is one JSON array, holding one of them at a time.
 
-    Raises FormatError where the file is anything else, or the array is empty.
+    Raises FormatError where the file is anything else, or the array is empty: what comes after a
+    broken object cannot be known.
     """
     with open_bytes(path) as stream:
         window = _Window(path, stream)
@@ -85,7 +114,9 @@ def read_json_array(path: str) -> Iterator[Fields]:
 
 
 def parse_cell(cell: str) -> object:
-    """Return the JSON value that a cell holds, or the cell itself where it holds none."""
+    """Return the list or object that a cell holds as JSON, or the cell itself where it is none."""
+    if not cell.lstrip().startswith(("[", "{")):
+        return cell
     try:
         return _DECODER.decode(cell)
     except (ValueError, RecursionError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from typing import NamedTuple
 
 from annotate.formats.errors import Finding, FormatError, show_value
+from annotate.formats.faults import Faults
 from annotate.formats.rows import CandidateRow, CompletionRow, Location, PromptRow
 from annotate.formats.seen import SeenRows, comes_again
 
@@ -29,15 +30,12 @@ class CompletionLedger:
         self._candidates: dict[str, CandidateRow] = {}
         self._completions = SeenRows()
 
-    def admit(
-        self, prompt: PromptRow | None, completion: CompletionRow
-    ) -> Iterator[PromptRow | CompletionRow]:
-        """Yield the prompt where it is new, then the completion.
+    def admit(self, completion: CompletionRow) -> CompletionRow:
+        """Return the completion, its candidate as the first row described it.
 
-        Raises FormatError for a second row of one completion, for a prompt or candidate that is
-        not as a row before it said, and for a number of replies that is not that of the turns.
+        Raises FormatError for a second row of one completion, for a candidate that is not as a row
+        before it said, and for a number of replies that is not that of the turns.
         """
-        is_new = self._is_new(prompt) if prompt else False
         known = self._prompts.setdefault(completion.prompt, None)
         if known and len(completion.replies) != known.n_turns:
             raise FormatError(
@@ -48,11 +46,13 @@ class CompletionLedger:
             )
         completion = self._with_known_candidate(completion)
         self._refuse_second(completion)
-        if prompt and is_new:
-            yield prompt
-        yield completion
+        return completion
 
-    def _is_new(self, prompt: PromptRow) -> bool:
+    def is_new(self, prompt: PromptRow) -> bool:
+        """Say whether the prompt was not there yet.
+
+        Raises FormatError for a prompt that is not as a row before it said.
+        """
         digest = _digest(prompt)
         if prompt.key not in self._prompts:
             known = _KnownPrompt(len(prompt.turns), digest, prompt.location)
@@ -78,7 +78,7 @@ class CompletionLedger:
     def _with_known_candidate(self, completion: CompletionRow) -> CompletionRow:
         given = completion.candidate
         first = self._candidates.setdefault(given.name, given)
-        if given == first:
+        if given is first or given == first:
             return completion
         if given == CandidateRow(name=given.name, location=given.location):
             return replace(completion, candidate=first)
@@ -88,12 +88,28 @@ class CompletionLedger:
             if getattr(given, column.name) != getattr(first, column.name)
         )
         raise FormatError(
-            *given.location,
+            *completion.location,
             field,
             getattr(given, field),
             f"{show_value(getattr(first, field))}, which candidate {show_value(first.name)} has on"
-            f" {first.location.seen_from(given.location.path)}",
+            f" {first.location.seen_from(completion.location.path)}",
         )
+
+
+def admitted(
+    answers: Iterable[tuple[PromptRow | None, CompletionRow]], faults: Faults
+) -> Iterator[PromptRow | CompletionRow]:
+    """Pass on completions that agree with each other, and each prompt before the first of its."""
+    ledger = CompletionLedger()
+    for prompt, completion in answers:
+        try:
+            if prompt is not None and ledger.is_new(prompt):
+                yield prompt
+            agreed = ledger.admit(completion)
+        except FormatError as fault:
+            faults.tell(fault)
+        else:
+            yield agreed
 
 
 def _digest(prompt: PromptRow) -> bytes:

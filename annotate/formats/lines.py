@@ -10,6 +10,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from annotate.formats.errors import Finding, FormatError
+from annotate.formats.faults import STOP, Faults
 
 # A row of one completion is some kilobytes. The bound keeps a hostile file, such as a compressed
 # line of many gigabytes, from filling the memory.
@@ -40,23 +41,37 @@ def open_bytes(path: str) -> Iterator[BufferedIOBase]:
         raise FormatError(path, 0, "", found, "a file that may be read") from None
 
 
-def read_lines(path: str) -> Iterator[tuple[int, str]]:
+def read_lines(path: str, faults: Faults = STOP) -> Iterator[tuple[int, str]]:
     """Yield each line with its number from 1; a byte order mark is left out.
 
-    Raises FormatError where a line is not UTF-8 or longer than `MAX_ROW_BYTES`.
+    A line that is not UTF-8, or longer than `MAX_ROW_BYTES`, is a fault.
     """
+    for number, raw in read_raw_lines(path, faults):
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            faults.tell(not_utf8(path, number, error))
+        else:
+            yield number, line
+
+
+def read_raw_lines(path: str, faults: Faults = STOP) -> Iterator[tuple[int, bytes]]:
+    """Yield the bytes of each line with its number, as `read_lines` does the text."""
     with open_bytes(path) as stream:
         number = 0
         while raw := stream.readline(MAX_ROW_BYTES + 1):
             number += 1
             if len(raw) > MAX_ROW_BYTES:
-                raise FormatError(path, number, "", TOO_LONG, "one row a line")
-            if number == 1:
-                raw = raw.removeprefix(BYTE_ORDER_MARK)
-            try:
-                yield number, raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise not_utf8(path, number, error) from None
+                faults.tell(FormatError(path, number, "", TOO_LONG, "one row a line"))
+                if not raw.endswith(b"\n"):
+                    _pass_over_line(stream)
+                continue
+            yield number, raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+
+
+def _pass_over_line(stream: BufferedIOBase) -> None:
+    while (raw := stream.readline(MAX_ROW_BYTES)) and not raw.endswith(b"\n"):
+        pass
 
 
 def not_utf8(path: str, line: int, error: UnicodeDecodeError) -> FormatError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from annotate.formats.columns import Columns
 from annotate.formats.csvtext import read_csv
 from annotate.formats.errors import Finding, FormatError, show_value
+from annotate.formats.faults import Faults, made
 from annotate.formats.fields import MAX_MODEL_CHARS, Fields
 from annotate.formats.jsontext import read_json_lines
 from annotate.formats.languages import guess_language
@@ -13,16 +15,24 @@ from annotate.formats.lines import beside
 from annotate.formats.rows import CandidateRow, CompletionRow, Outcome, PromptRow, Side, VoteRow
 from annotate.formats.seen import SeenRows, comes_again, unique_prompts
 
-_VOTE_COLUMNS = ("id", "prompt", "model_x", "model_y", "worker", "winner", "left", "right")
+_VOTE_TABLE = Columns(
+    required=("id", "prompt", "model_x", "model_y", "worker", "winner", "left", "right"),
+    optional=(),
+    whole_numbers=("prompt", "model_x", "model_y"),
+)
 _WINNERS = ("left", "right", "tie")
 
 
-def read_completion_rows(path: str) -> Iterator[tuple[PromptRow, CompletionRow]]:
-    """Read results.jsonl; prompts.jsonl and models.jsonl have to lie beside it."""
+def read_completion_rows(path: str, faults: Faults) -> Iterator[tuple[PromptRow, CompletionRow]]:
+    """Read results.jsonl; prompts.jsonl and models.jsonl have to lie beside it.
+
+    Raises FormatError where one of those is wrong.
+    """
     prompts_path = _neighbour(path, "prompts.jsonl")
     prompts = {prompt.key: prompt for prompt in unique_prompts(_prompts(prompts_path))}
     models = _Models(_neighbour(path, "models.jsonl"))
-    for row in read_json_lines(path):
+
+    def answer(row: Fields) -> tuple[PromptRow, CompletionRow]:
         key = _prompt_key(row)
         if key not in prompts:
             raise row.fail("prompt", f"an id in {prompts_path}")
@@ -36,10 +46,12 @@ def read_completion_rows(path: str) -> Iterator[tuple[PromptRow, CompletionRow]]
             replies=(row.text("result"),),
             location=row.location,
         )
-        yield prompts[key], completion
+        return prompts[key], completion
+
+    return made(read_json_lines(path, faults), answer, faults)
 
 
-def read_vote_rows(path: str) -> Iterator[VoteRow]:
+def read_vote_rows(path: str, faults: Faults) -> Iterator[VoteRow]:
     """Read crowd-comparisons.csv; a vote is the vote of one worker on one pair.
 
     Where models.jsonl lies beside it, model x is a and model y is b, and their ids are checked
@@ -47,27 +59,28 @@ def read_vote_rows(path: str) -> Iterator[VoteRow]:
     """
     models_path = beside(path, "models.jsonl")
     models = None if models_path is None else _Models(models_path)
-    for row in read_csv(
-        path, required=_VOTE_COLUMNS, whole_numbers=("prompt", "model_x", "model_y")
-    ):
-        if models is None:
-            candidate_a, candidate_b = row.name("left"), row.name("right")
-        else:
-            candidate_a = models.candidate(row, "model_x").name
-            candidate_b = models.candidate(row, "model_y").name
-        side_a = _side_of(row, candidate_a, candidate_b)
-        winner = row.choice("winner", _WINNERS)
-        worker = row.name("worker")
-        yield VoteRow(
-            prompt=_prompt_key(row),
-            candidate_a=candidate_a,
-            candidate_b=candidate_b,
-            outcome=_outcome(winner, side_a),
-            annotator=worker,
-            side_a=side_a,
-            id=f"{row.name('id')}-{worker}",
-            location=row.location,
-        )
+    return made(read_csv(path, _VOTE_TABLE, faults), lambda row: _vote(row, models), faults)
+
+
+def _vote(row: Fields, models: _Models | None) -> VoteRow:
+    if models is None:
+        candidate_a, candidate_b = row.name("left"), row.name("right")
+    else:
+        candidate_a = models.candidate(row, "model_x").name
+        candidate_b = models.candidate(row, "model_y").name
+    side_a = _side_of(row, candidate_a, candidate_b)
+    winner = row.choice("winner", _WINNERS)
+    worker = row.name("worker")
+    return VoteRow(
+        prompt=_prompt_key(row),
+        candidate_a=candidate_a,
+        candidate_b=candidate_b,
+        outcome=_outcome(winner, side_a),
+        annotator=worker,
+        side_a=side_a,
+        id=f"{row.name('id')}-{worker}",
+        location=row.location,
+    )
 
 
 class _Models:

@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BufferedRandom
-from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from annotate.formats.behind import Behind
+from annotate.formats.encoding import check_columns
 from annotate.formats.errors import MISSING, Finding, FormatError
 
+Row = Mapping[str, object]
+
 ROW_GROUP_ROWS = 10_000
+# Of Arrow's columns: long texts make smaller groups, so that a reader's memory stays flat too.
+ROW_GROUP_BYTES = 16 << 20
+_MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError)
 
 
-def write_batches(
-    stream: BufferedRandom, rows: Iterable[Mapping[str, object]], schema: pa.Schema, path: str
-) -> int:
-    """Write rows with the columns of `schema` and return how many; memory holds one row group."""
-    rest = iter(rows)
-    n_rows = 0
-    with pq.ParquetWriter(pa.PythonFile(stream, mode="w"), schema) as writer:
-        while batch := list(islice(rest, ROW_GROUP_ROWS)):
-            writer.write_table(_table(batch, schema, path, n_rows + 1))
-            n_rows += len(batch)
-    return n_rows
+@contextmanager
+def open_parquet(
+    stream: BufferedRandom, schema: pa.Schema, path: str
+) -> Iterator[Callable[[Sequence[Row], int], None]]:
+    """Give what takes rows with the columns of `schema`, and writes them in row groups."""
+    held: list[pa.Table] = []
+
+    def write(batch: Sequence[Row], first_row: int) -> None:
+        held.append(_table(batch, schema, path, first_row))
+        n_rows = sum(len(table) for table in held)
+        if n_rows >= ROW_GROUP_ROWS or sum(table.nbytes for table in held) >= ROW_GROUP_BYTES:
+            write_group()
+
+    def write_group() -> None:
+        group = pa.concat_tables(held)
+        held.clear()
+        behind.do(lambda: writer.write_table(group, row_group_size=len(group)))
+
+    with pq.ParquetWriter(pa.PythonFile(stream, mode="w"), schema) as writer, Behind() as behind:
+        yield write
+        if held:
+            write_group()
 
 
-def _table(
-    batch: list[Mapping[str, object]], schema: pa.Schema, path: str, first_row: int
-) -> pa.Table:
+def _table(batch: Sequence[Row], schema: pa.Schema, path: str, first_row: int) -> pa.Table:
+    required = [field.name for field in schema if not field.nullable]
+    names = schema.names
     for number, row in enumerate(batch, start=first_row):
-        _check_columns(row, schema, path, number)
-    columns = [_column(batch, field, path, first_row) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _check_columns(row: Mapping[str, object], schema: pa.Schema, path: str, number: int) -> None:
-    for field in schema:
-        if field.name not in row or (row[field.name] is None and not field.nullable):
-            raise FormatError(path, number, field.name, MISSING, f"a value of type {field.type}")
-    if len(row) > len(schema):
-        extra = next(column for column in row if column not in schema.names)
-        raise FormatError(path, number, extra, Finding("no column of the schema"), "none such")
-
-
-def _column(
-    batch: list[Mapping[str, object]], field: pa.Field, path: str, first_row: int
-) -> pa.Array:
+        check_columns(row, names, path, number)
+        for name in required:
+            if row[name] is None:
+                raise FormatError(path, number, name, MISSING, "a value in every row")
     try:
-        return pa.array([row[field.name] for row in batch], type=field.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError) as error:
-        found = Finding(f"values that do not fit in rows {first_row} on ({error})")
-        expected = f"values of type {field.type}"
-        raise FormatError(path, 0, field.name, found, expected) from error
+        return pa.Table.from_pylist(batch, schema=schema)
+    except _MISFITS as error:
+        raise _misfit(batch, schema, path, first_row) from error
+
+
+def _misfit(batch: Sequence[Row], schema: pa.Schema, path: str, first_row: int) -> FormatError:
+    """Find the column, and the row, that Arrow could not hold."""
+    for field in schema:
+        for number, row in enumerate(batch, start=first_row):
+            try:
+                pa.array([row[field.name]], type=field.type)
+            except _MISFITS as error:
+                found = Finding(f"a value that does not fit ({error})")
+                return FormatError(path, number, field.name, found, f"one of type {field.type}")
+    raise AssertionError("every value fits by itself")

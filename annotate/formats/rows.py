@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from annotate.formats.errors import line_word, place
+
 Outcome = Literal["a", "b", "tie", "both_bad"]
 AnnotatorKind = Literal["person", "judge", "simulated"]
 Side = Literal["left", "right"]
@@ -16,6 +18,7 @@ Which = Literal["a", "b"]
 PassageTag = Literal["wrong_language", "wrong_fact", "unnatural"]
 FinishReason = Literal["", "stop", "length"]
 GoldUse = Literal["gold", "practice"]
+Role = Literal["system", "user", "assistant"]
 
 OUTCOMES: tuple[Outcome, ...] = ("a", "b", "tie", "both_bad")
 ANNOTATOR_KINDS: tuple[AnnotatorKind, ...] = ("person", "judge", "simulated")
@@ -25,18 +28,25 @@ WHICH: tuple[Which, ...] = ("a", "b")
 PASSAGE_TAGS: tuple[PassageTag, ...] = ("wrong_language", "wrong_fact", "unnatural")
 FINISH_REASONS: tuple[FinishReason, ...] = ("stop", "length")
 GOLD_USES: tuple[GoldUse, ...] = ("gold", "practice")
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 GOLD_OUTCOMES: tuple[Outcome, ...] = ("a", "tie", "both_bad")
 
 
 class Location(NamedTuple):
-    """Where a row stands: its file as it was named, and the line on which it begins, from 1."""
+    """Where a row stands: its file as it was named, and the line on which it begins, from 1.
+
+    Where the file is a `Table`, `line` is the number of the row, from 1.
+    """
 
     path: str
     line: int
 
+    def __str__(self) -> str:
+        return place(self.path, self.line)
+
     def seen_from(self, path: str) -> str:
         """Name this place to somebody who looks at the file `path`."""
-        return f"line {self.line}" if self.path == path else f"{self.path}, line {self.line}"
+        return f"{line_word(path)} {self.line}" if self.path == path else str(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +143,46 @@ class VoteRow:
             return self.id if self.turn == 0 else _digest([self.id, self.turn])
         completions = sorted([(self.candidate_a, self.sample_a), (self.candidate_b, self.sample_b)])
         return _digest([self.prompt, self.turn, completions])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BattleRow:
+    """Two completions of one prompt, and what annotators said of them.
+
+    `a` and `b` answer `prompt`, and each of `votes` names these two, in this order. A prompt or
+    completion may come again in a later battle; it is the same then.
+    """
+
+    prompt: PromptRow
+    a: CompletionRow
+    b: CompletionRow
+    votes: tuple[VoteRow, ...]
+    location: Location = field(compare=False)
+
+
+class MessageRow(NamedTuple):
+    """One message of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferenceRow:
+    """A conversation that ends with a user's message, and a better and a worse way to go on.
+
+    `margin` says by how much the chosen one is better, in the file's own units. `key` is the
+    file's own, or a digest of the texts, the same whenever they are read.
+    """
+
+    key: str
+    prompt: tuple[MessageRow, ...]
+    chosen: tuple[MessageRow, ...]
+    rejected: tuple[MessageRow, ...]
+    language: str
+    category: str = ""
+    margin: float | None = None
+    location: Location = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from annotate.formats.errors import Finding, FormatError
+from annotate.formats.faults import STOP, Faults, made
 from annotate.formats.fields import Fields
 from annotate.formats.jsontext import read_json_array
 from annotate.formats.rows import CandidateRow, CompletionRow, Location, PromptRow
@@ -20,18 +21,24 @@ _FILE_NAME = re.compile(
 _SAMPLING = {"top_p": 0.95, "repetition_penalty": 1.15, "max_tokens": 500}
 
 
-def read_prompt_rows(path: str) -> Iterator[PromptRow]:
+def read_prompt_rows(path: str, faults: Faults = STOP) -> Iterator[PromptRow]:
     """Read a Japanese and an English prompt of each task, as far as it has them."""
-    for task in read_json_array(path):
-        for language in _LANGUAGES:
-            if task.has(f"user_{language}"):
-                yield _prompt(task, language)
+
+    def prompts(task: Fields) -> list[PromptRow]:
+        given = [language for language in _LANGUAGES if task.has(f"user_{language}")]
+        return [_prompt(task, language) for language in given]
+
+    for several in made(read_json_array(path), prompts, faults):
+        yield from several
 
 
-def read_completion_rows(path: str) -> Iterator[tuple[PromptRow, CompletionRow]]:
+def read_completion_rows(
+    path: str, faults: Faults = STOP
+) -> Iterator[tuple[PromptRow, CompletionRow]]:
     """Read the generations of the candidate and run that the file's name tells."""
     candidate, sample = _of_file_name(path)
-    for row in read_json_array(path):
+
+    def generation(row: Fields) -> tuple[PromptRow, CompletionRow]:
         prompt = _prompt(row.nested("task"), row.choice("lang", _LANGUAGES))
         completion = CompletionRow(
             prompt=prompt.key,
@@ -41,7 +48,9 @@ def read_completion_rows(path: str) -> Iterator[tuple[PromptRow, CompletionRow]]
             location=row.location,
         )
         _check_chat(row, prompt, completion.replies[0])
-        yield prompt, completion
+        return prompt, completion
+
+    return made(read_json_array(path), generation, faults)
 
 
 def is_file_name(path: str) -> bool:

@@ -1,19 +1,26 @@
 """What docs/formats.md shows is what the readers do."""
 
+import csv
 import re
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from annotate.formats import (
+    BATTLE_FILE_FORMATS,
     COMPLETION_FILE_FORMATS,
+    PREFERENCE_FILE_FORMATS,
     PROMPT_FILE_FORMATS,
     VOTE_FILE_FORMATS,
     FileKind,
     FormatError,
+    VoteRow,
     guess_format,
+    read_battles,
     read_completions,
     read_gold,
+    read_preferences,
     read_prompts,
     read_votes,
 )
@@ -24,6 +31,10 @@ from tests.formats.conftest import REPOSITORY, WriteFile
 PAGE = (REPOSITORY / "docs/formats.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```(jsonl|csv) (?!known)(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 (KNOWN,) = re.findall(r"^```jsonl known\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+FOREIGN = re.findall(
+    r"^```(json|jsonl) (\w+) (?!wrong)([\w-]+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
+)
+(PYTHON,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 WRONG = re.findall(
     r"^```jsonl (\w+) wrong\n(.*?)^```\n\n```text\n(.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL
 )
@@ -34,6 +45,10 @@ def read_all(kind: str, path: Path, format: str) -> list[object]:
         return list(read_prompts(path, format=format))
     if kind == "completions":
         return list(read_completions([path], format=format))
+    if kind == "battles":
+        return list(read_battles(path, format=format))
+    if kind == "preferences":
+        return list(read_preferences(path, format=format))
     return list(read_votes(path, format=format))
 
 
@@ -43,7 +58,9 @@ def section(heading: str) -> str:
 
 def test_page_has_an_example_of_each_canonical_form() -> None:
     assert sorted({(kind, format) for format, kind, _ in EXAMPLES}) == [
+        ("completions", "csv"),
         ("completions", "jsonl"),
+        ("prompts", "csv"),
         ("prompts", "jsonl"),
         ("votes", "csv"),
         ("votes", "jsonl"),
@@ -57,9 +74,42 @@ def test_example_is_read_and_recognised(
 ) -> None:
     path = write_file(f"{kind}.{format}", text.rstrip("\n"))
     assert guess_format(path, kind) == format
-    n_rows = len(text.splitlines()) - (format == "csv")
-    n_prompts_along = text.count('"turns"') if kind == "completions" else 0
-    assert len(read_all(kind, path, format)) == n_rows + n_prompts_along
+    if format == "csv":
+        records = list(csv.DictReader(StringIO(text)))
+        n_prompts_along = sum(bool(record.get("turns")) for record in records)
+        assert len(read_all(kind, path, format)) == len(records) + n_prompts_along
+    else:
+        n_prompts_along = text.count('"turns"') if kind == "completions" else 0
+        assert len(read_all(kind, path, format)) == len(text.splitlines()) + n_prompts_along
+
+
+def test_page_has_an_example_of_every_format_of_battles_and_preferences() -> None:
+    shown = {(kind, format) for _, kind, format, _ in FOREIGN}
+    assert shown >= {("battles", format) for format in BATTLE_FILE_FORMATS}
+    assert shown >= {
+        ("preferences", format) for format in PREFERENCE_FILE_FORMATS if format != "labelstudio"
+    }
+    assert ("votes", "mtbench") in shown
+
+
+@pytest.mark.parametrize(("ending", "kind", "format", "text"), FOREIGN)
+def test_example_of_another_tool_is_read_and_recognised(
+    write_file: WriteFile, ending: str, kind: FileKind, format: str, text: str
+) -> None:
+    path = write_file(f"{kind}.{ending}", text.rstrip("\n"))
+    assert guess_format(path, kind) == format
+    n_rows = 1 if ending == "json" else len(text.splitlines())
+    if kind == "votes":
+        n_rows *= 2  # games
+    assert len(read_all(kind, path, format)) == n_rows
+
+
+def test_example_in_python_gives_a_vote() -> None:
+    names: dict[str, object] = {}
+    exec(PYTHON, names)
+    (vote,) = names["votes"]  # type: ignore[misc]
+    assert isinstance(vote, VoteRow)
+    assert vote.outcome == "b"
 
 
 def test_example_of_known_answers_is_read(write_file: WriteFile) -> None:
@@ -81,7 +131,7 @@ def test_wrong_example_gives_the_error_shown(
     [
         ("Prompts: `jsonl`", PROMPT_COLUMNS),
         ("Completions: `jsonl`", COMPLETION_COLUMNS),
-        ("Votes: `jsonl` and `csv`", VOTE_COLUMNS),
+        ("Votes: `jsonl`, `csv` and `parquet`", VOTE_COLUMNS),
         ("Known answers: `jsonl`", GOLD_COLUMNS),
     ],
 )
@@ -97,6 +147,8 @@ def test_every_column_is_in_its_table(heading: str, columns: tuple[str, ...]) ->
         ("prompts", PROMPT_FILE_FORMATS),
         ("completions", COMPLETION_FILE_FORMATS),
         ("votes", VOTE_FILE_FORMATS),
+        ("battles", BATTLE_FILE_FORMATS),
+        ("preferences", PREFERENCE_FILE_FORMATS),
     ],
 )
 def test_every_format_is_in_the_first_table(kind: str, formats: tuple[str, ...]) -> None:

@@ -36,15 +36,16 @@ def test_format_is_recognised(
         (
             "prompts",
             "x.csv",
-            "key,prompt",
-            "no format of prompts with these columns; expected one to be named: jsonl, mtbench,"
-            " shisa",
+            "id,prompt",
+            "no format of prompts with these columns; expected one to be named: jsonl, csv,"
+            " parquet, shisa, mtbench",
         ),
         (
             "votes",
             "x.jsonl",
             {"winner": "left"},
-            "no format of votes with these columns; expected one to be named: jsonl, csv, llmfao",
+            "no format of votes with these columns; expected one to be named: jsonl, csv,"
+            " parquet, mtbench, llmfao",
         ),
         (
             "completions",
@@ -61,6 +62,12 @@ def test_file_that_may_be_anything_is_refused_with_the_choices(
     with pytest.raises(FormatError) as caught:
         guess_format(path, kind)
     assert str(caught.value) == f"{path}, line 1, format: {message}"
+
+
+def test_first_row_that_can_be_read_tells_the_format(write_file: WriteFile) -> None:
+    assert guess_format(write_file("x.jsonl", "{", test_canonical.VOTE), "votes") == "jsonl"
+    with pytest.raises(FormatError, match=r"x.jsonl, line 1: invalid JSON"):
+        guess_format(write_file("x.jsonl", "{", "["), "votes")
 
 
 def test_file_that_is_empty_is_refused(write_file: WriteFile) -> None:

@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import csv
 import hashlib
 import json
 import os
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from annotate.formats import FormatError, write_rows
-from annotate.formats.parquet import ROW_GROUP_ROWS
+from annotate.formats import FILE_ENDINGS, FormatError, write_files, write_jsonl, write_rows
+from annotate.formats.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS
+from annotate.formats.writers import BATCH_ROWS
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 SCHEMA = pa.schema(
@@ -28,7 +30,7 @@ def preference(number: int) -> dict[str, object]:
 def test_jsonl_is_written_as_it_is_documented(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     written = write_rows(path, [{"b": "日本\u2028\n", "a": None}, {"c": [1, 0.5, True]}])
-    content = '{"b": "日本\u2028\\n", "a": null}\n{"c": [1, 0.5, true]}\n'.encode()
+    content = '{"b":"日本\u2028\\n","a":null}\n{"c":[1,0.5,true]}\n'.encode()
     assert path.read_bytes() == content
     assert written.path == path
     assert written.n_rows == 2
@@ -36,7 +38,7 @@ def test_jsonl_is_written_as_it_is_documented(tmp_path: Path) -> None:
     assert written.sha256 == hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("ending", FILE_ENDINGS)
 def test_same_rows_give_the_same_bytes(tmp_path: Path, ending: str) -> None:
     rows = [preference(number) for number in range(ROW_GROUP_ROWS + 5)]
     first = write_rows(tmp_path / f"1{ending}", rows, schema=SCHEMA)
@@ -63,15 +65,17 @@ def test_parquet_holds_the_rows_in_groups(tmp_path: Path) -> None:
     assert written.sha256 == hashlib.sha256(written.path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("ending", FILE_ENDINGS)
 def test_no_rows_give_a_file_without_rows(tmp_path: Path, ending: str) -> None:
     written = write_rows(tmp_path / f"x{ending}", [], schema=SCHEMA)
     assert written.n_rows == 0
+    if ending == ".csv":
+        assert written.path.read_bytes() == b"prompt,margin,side\n"
     if ending == ".parquet":
         assert pq.read_schema(written.path) == SCHEMA
 
 
-@pytest.mark.parametrize("ending", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("ending", FILE_ENDINGS)
 def test_file_that_fails_half_way_leaves_the_earlier_one(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"x{ending}"
     path.write_text("earlier")
@@ -119,8 +123,9 @@ def test_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("x.csv", 'x.csv, ending: ".csv" is not one of .jsonl, .parquet'),
-        ("x", 'x, ending: "" is not one of .jsonl, .parquet'),
+        ("x.txt", 'x.txt, ending: ".txt" is not one of .jsonl, .parquet, .csv'),
+        ("x", 'x, ending: "" is not one of .jsonl, .parquet, .csv'),
+        ("x.csv", "x.csv, schema: missing; expected the columns of a CSV file"),
         ("x.parquet", "x.parquet, schema: missing; expected the columns of a Parquet file"),
         (
             "none/x.jsonl",
@@ -141,9 +146,10 @@ def test_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str, messa
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"a": float("nan")}, "Out of range float values are not JSON compliant"),
-        ({"a": {1}}, "Object of type set is not JSON serializable"),
-        ({"a": "\ud800"}, "'utf-8' codec can't encode character '\\ud800'"),
+        ({"a": float("nan")}, "a number that is not finite"),
+        ({"a": [{"b": [0.5, float("-inf")]}]}, "a number that is not finite"),
+        ({"a": object()}, "Unable to serialize unknown type: <class 'object'>"),
+        ({"a": "\ud800"}, "Error serializing to JSON: UnicodeEncodeError: 'utf-8' codec"),
     ],
 )
 def test_row_that_json_cannot_hold_is_refused(
@@ -159,15 +165,12 @@ def test_row_that_json_cannot_hold_is_refused(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"margin": 1, "side": None}, "line 2, prompt: missing; expected a value of type list<"),
-        ({**preference(1), "prompt": None}, "line 2, prompt: missing; expected a value of type"),
+        ({"margin": 1, "side": None}, "line 2, prompt: missing; expected a value in every row"),
+        ({**preference(1), "prompt": None}, "line 2, prompt: missing; expected a value in every"),
         ({**preference(1), "x": 1}, "line 2, x: no column of the schema; expected none such"),
-        (
-            {**preference(1), "margin": "many"},
-            "margin: values that do not fit in rows 1 on (",
-        ),
-        ({**preference(1), "margin": 2**70}, "margin: values that do not fit in rows 1 on ("),
-        ({**preference(1), "side": "\ud800"}, "side: values that do not fit in rows 1 on ("),
+        ({**preference(1), "margin": "many"}, "line 2, margin: a value that does not fit ("),
+        ({**preference(1), "margin": 2**70}, "line 2, margin: a value that does not fit ("),
+        ({**preference(1), "side": "\ud800"}, "line 2, side: a value that does not fit ("),
     ],
 )
 def test_row_that_the_schema_does_not_hold_is_refused(
@@ -177,3 +180,63 @@ def test_row_that_the_schema_does_not_hold_is_refused(
         write_rows(tmp_path / "x.parquet", [preference(0), row], schema=SCHEMA)
     assert str(caught.value).startswith(f"{tmp_path}/x.parquet, {message}")
     assert os.listdir(tmp_path) == []
+
+
+def test_csv_has_lists_as_json_and_no_formulas(tmp_path: Path) -> None:
+    schema = pa.schema([(name, pa.string()) for name in ("text", "lists", "number", "flag")])
+    rows = [
+        {"text": "=1+1", "lists": [{"a": "b,\n"}], "number": -1, "flag": True},
+        {"text": ' \t@x"', "lists": [], "number": 0.5, "flag": None},
+        {"text": "犬 = いぬ", "lists": None, "number": None, "flag": False},
+    ]
+    path = write_rows(tmp_path / "x.csv", rows, schema=schema).path
+    with path.open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["text", "lists", "number", "flag"],
+            ["'=1+1", '[{"a":"b,\\n"}]', "-1", "true"],
+            ["' \t@x\"", "[]", "0.5", ""],
+            ["犬 = いぬ", "", "", "false"],
+        ]
+
+
+def test_csv_of_a_row_without_a_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="line 2, side: missing; expected a value in every row"):
+        write_rows(tmp_path / "x.csv", [preference(0), {"prompt": [], "margin": 1}], schema=SCHEMA)
+
+
+def test_several_files_are_written_at_once_as_each_by_itself(tmp_path: Path) -> None:
+    rows = [preference(number) for number in range(BATCH_ROWS + 1)]
+    together = [tmp_path / f"together{ending}" for ending in FILE_ENDINGS]
+    written = write_files(together, iter(rows), schema=SCHEMA)
+    for each, ending in zip(written, FILE_ENDINGS, strict=True):
+        alone = write_rows(tmp_path / f"alone{ending}", iter(rows), schema=SCHEMA)
+        assert (each.sha256, each.n_bytes) == (alone.sha256, alone.n_bytes)
+        assert each.n_rows == len(rows)
+        assert each.path.read_bytes() == alone.path.read_bytes()
+
+
+def test_row_that_one_of_several_files_cannot_hold_leaves_none(tmp_path: Path) -> None:
+    rows = [preference(0), {**preference(1), "margin": 2**70}]
+    with pytest.raises(FormatError, match="line 2, margin"):
+        write_files([tmp_path / "x.jsonl", tmp_path / "x.parquet"], rows, schema=SCHEMA)
+    assert os.listdir(tmp_path) == []
+
+
+def test_parquet_of_long_texts_has_smaller_groups(tmp_path: Path) -> None:
+    text = "x" * (ROW_GROUP_BYTES // BATCH_ROWS + 1)
+    rows = ({"text": text} for _ in range(2 * BATCH_ROWS + 1))
+    path = write_rows(tmp_path / "x.parquet", rows, schema=pa.schema([("text", pa.string())])).path
+    file = pq.ParquetFile(path)
+    groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+    assert groups == [BATCH_ROWS, BATCH_ROWS, 1]
+
+
+def test_stream_of_jsonl_is_the_file_in_pieces_of_whole_lines(tmp_path: Path) -> None:
+    rows = [preference(number) for number in range(2_000)]
+    pieces = list(write_jsonl(iter(rows), batch_bytes=10_000))
+    written = write_rows(tmp_path / "x.jsonl", rows)
+    assert b"".join(pieces) == written.path.read_bytes()
+    assert pieces[0].count(b"\n") == 1
+    assert all(piece.endswith(b"\n") for piece in pieces)
+    assert all(10_000 <= len(piece) < 10_500 for piece in pieces[1:-1])
+    assert list(write_jsonl([])) == []

@@ -2,7 +2,13 @@
 
 from django.db import migrations
 
-from annotate.models.candidates import TEXT_DIGEST
+# As the trigger of 0003 reads a text.
+SPACE = r"[\s\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
+TEXT_DIGEST = (
+    "md5(btrim(regexp_replace(regexp_replace("
+    f"array_to_string(replies, E'\\x1f'), '{SPACE}+', ' ', 'g'),"
+    " E' ?\\x1f ?', E'\\x1f', 'g'), ' '))"
+)
 
 REASONS = [
     ("more-correct", "more correct", "より正確"),
@@ -58,7 +64,7 @@ def write_first_words(apps, schema_editor):
 
 DIGEST_OLDER = f"""
 ALTER TABLE annotate_completion DISABLE TRIGGER USER;
-UPDATE annotate_completion SET text_digest = {TEXT_DIGEST.replace("NEW.", "")};
+UPDATE annotate_completion SET text_digest = {TEXT_DIGEST};
 ALTER TABLE annotate_completion ENABLE TRIGGER USER;
 """
 

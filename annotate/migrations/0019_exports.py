@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='What its rows are tagged with.', max_length=200)),
-                ('cutoff', models.BigIntegerField(blank=True, help_text='Number in the vote ledger up to which votes count.', null=True)),
+                ('cutoff', models.BigIntegerField(blank=True, help_text='Number in the vote ledger up to which votes count, or of the last pair.', null=True)),
                 ('voters', models.CharField(blank=True, default='', help_text='people, judges, or together', max_length=16)),
                 ('round_number', models.PositiveIntegerField(blank=True, help_text='Of the only round whose votes count; empty: all.', null=True)),
                 ('weight', models.FloatField(default=1, help_text='Of each of its rows in training.')),
@@ -243,7 +243,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='datasetsource',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cutoff__isnull', False), ('preference_set__isnull', True), ('run__isnull', False), ('voters__in', ['people', 'judges', 'together'])), models.Q(('cutoff__isnull', True), ('preference_set__isnull', False), ('round_number__isnull', True), ('run__isnull', True), ('voters', '')), _connector='OR'), name='source_is_votes_or_pairs'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cutoff__isnull', False), ('preference_set__isnull', True), ('run__isnull', False), ('voters__in', ['people', 'judges', 'together'])), models.Q(('preference_set__isnull', False), ('round_number__isnull', True), ('run__isnull', True), ('voters', '')), _connector='OR'), name='source_is_votes_or_pairs'),
         ),
         migrations.AddConstraint(
             model_name='datasetsource',

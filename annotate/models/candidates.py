@@ -160,13 +160,21 @@ class CompletionQuerySet(models.QuerySet["Completion"]):
 
 
 # White space of every script becomes one space, and none stands at an end of a reply; U+001F
-# parts the replies. Named by number, since \s knows fewer in some of PostgreSQL's locales.
-_SPACE = r"[\s\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
-TEXT_DIGEST = (
-    "md5(btrim(regexp_replace(regexp_replace("
-    f"array_to_string(NEW.replies, E'\\x1f'), '{_SPACE}+', ' ', 'g'),"
-    " E' ?\\x1f ?', E'\\x1f', 'g'), ' '))"
-)
+# parts the replies. Most texts have no white space but spaces and line feeds, so one look for
+# the rest and plain replacements take a fifth of the time of an expression for each run.
+_RARE_SPACE = r"[\t\v\f\r\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]"
+DIGEST_TEXT = f"""
+    words = replace(array_to_string(NEW.replies, E'\\x1f'), E'\\n', ' ');
+    words = regexp_replace(words, '{_RARE_SPACE}', ' ', 'g');
+    WHILE strpos(words, '  ') > 0 LOOP
+        words = replace(words, '  ', ' ');
+    END LOOP;
+    IF strpos(words, E'\\x1f') > 0 THEN
+        words = replace(replace(words, E' \\x1f', E'\\x1f'), E'\\x1f ', E'\\x1f');
+    END IF;
+    NEW.text_digest = md5(btrim(words, ' '));
+    RETURN NEW;
+"""
 
 
 class Completion(models.Model):
@@ -234,7 +242,8 @@ class Completion(models.Model):
                 name="digest_text",
                 operation=pgtrigger.Insert,
                 when=pgtrigger.Before,
-                func=f"NEW.text_digest = {TEXT_DIGEST}; RETURN NEW;",
+                declare=[("words", "TEXT")],
+                func=DIGEST_TEXT,
             ),
         ]
 

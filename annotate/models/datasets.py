@@ -96,7 +96,9 @@ class DatasetSource(models.Model):
         SelectionRun, null=True, blank=True, on_delete=models.PROTECT, related_name="dataset_uses"
     )
     cutoff = models.BigIntegerField(
-        null=True, blank=True, help_text=_("Number in the vote ledger up to which votes count.")
+        null=True,
+        blank=True,
+        help_text=_("Number in the vote ledger up to which votes count, or of the last pair."),
     )
     voters = models.CharField(
         max_length=16, blank=True, default="", help_text=_("people, judges, or together")
@@ -125,7 +127,6 @@ class DatasetSource(models.Model):
                 )
                 | models.Q(
                     run__isnull=True,
-                    cutoff__isnull=True,
                     round_number__isnull=True,
                     voters="",
                     preference_set__isnull=False,

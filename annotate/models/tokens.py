@@ -1,5 +1,7 @@
 """Keys with which programs use the API in an account's name."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -45,3 +47,7 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def has_ended(self, now: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= now

@@ -1,6 +1,7 @@
 """Each named constraint and trigger, broken once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
@@ -16,8 +17,11 @@ from annotate.models import (
     CompletionMeasure,
     Consent,
     ConsentText,
+    DatasetFile,
+    DatasetSource,
     DecisionRules,
     Exclusion,
+    Export,
     GenerationShard,
     GoldPair,
     Invitation,
@@ -29,6 +33,8 @@ from annotate.models import (
     Participation,
     PassageMark,
     PreferenceDataset,
+    PreferencePair,
+    PreferenceSet,
     Prompt,
     PromptSet,
     Ranking,
@@ -64,6 +70,30 @@ def make_dataset(**fields: object) -> PreferenceDataset:
     plain = {"cutoff": 1, "filters": {}, "counts": {}, "n_pairs": 1, "path": "datasets/x",
              "sha256": "0" * 64}  # fmt: skip
     return PreferenceDataset.objects.create(**{"run": make.make_run()} | plain | fields)
+
+
+def make_source(**fields: Any) -> DatasetSource:
+    dataset = fields.pop("dataset", None) or make_dataset()
+    plain = {"name": "votes:r", "run": dataset.run, "cutoff": 1, "voters": "people", "n_rows": 1}
+    return DatasetSource.objects.create(dataset=dataset, **plain | fields)
+
+
+def make_file(**fields: Any) -> DatasetFile:
+    dataset = fields.pop("dataset", None) or make_dataset()
+    plain = {"split": "test", "ending": ".jsonl", "path": "datasets/x", "sha256": "0" * 64,
+             "n_rows": 1, "n_bytes": 1}  # fmt: skip
+    return DatasetFile.objects.create(dataset=dataset, **plain | fields)
+
+
+def make_export(**fields: Any) -> Export:
+    return Export.objects.create(run=make.make_run(), recipe={}, **fields)
+
+
+def make_pair(**fields: Any) -> PreferencePair:
+    preferences = fields.pop("preference_set", None) or PreferenceSet.objects.create(slug="s")
+    plain = {"key": "k", "prompt": [], "chosen": [], "rejected": [], "prompt_sha256": "0" * 64,
+             "language": "en"}  # fmt: skip
+    return PreferencePair.objects.create(preference_set=preferences, **plain | fields)
 
 
 def make_training(**fields: object) -> TrainingRun:
@@ -424,6 +454,31 @@ SIMPLE = {
     "vote_withdrawal_whole": lambda: make.make_vote(drawn(), withdrawn_number=10**9),
     "dataset_sha256_whole": lambda: make_dataset(sha256="abc"),
     "dataset_path_in_its_folder": lambda: make_dataset(path="datasets/../secret_key"),
+    "dataset_form_known": lambda: make_dataset(form="novel"),
+    "source_name_unique": lambda: [
+        make_source(dataset=dataset) for dataset in [make_dataset()] for _time in range(2)
+    ],
+    "source_name_not_blank": lambda: make_source(name=""),
+    "source_is_votes_or_pairs": lambda: make_source(cutoff=None),
+    "source_weight_not_negative": lambda: make_source(weight=-1),
+    "dataset_file_unique": lambda: [
+        make_file(dataset=dataset) for dataset in [make_dataset()] for _time in range(2)
+    ],
+    "dataset_file_in_its_folder": lambda: make_file(path="secret_key"),
+    "dataset_file_sha256_whole": lambda: make_file(sha256="abc"),
+    "dataset_file_split_known": lambda: make_file(split="dev"),
+    "export_state_known": lambda: make_export(state="dreaming"),
+    "export_failure_said": lambda: make_export(state=Export.State.FAILED),
+    "export_finished_has_a_dataset": lambda: make_export(state=Export.State.FINISHED),
+    "preferenceset_slug_not_blank": lambda: PreferenceSet.objects.create(slug=""),
+    "preference_key_unique_in_set": lambda: [
+        make_pair(preference_set=preferences)
+        for preferences in [PreferenceSet.objects.create(slug="s")]
+        for _time in range(2)
+    ],
+    "preference_key_not_blank": lambda: make_pair(key=""),
+    "preference_sha256_whole": lambda: make_pair(prompt_sha256="abc"),
+    "preference_language_is_a_tag": lambda: make_pair(language="Japanese"),
     "training_state_known": lambda: make_training(state="dreaming"),
     "training_child_name_not_blank": lambda: make_training(child_name=""),
     "training_failure_said": lambda: make_training(state=TrainingRun.State.FAILED),
@@ -503,6 +558,9 @@ APPEND_ONLY = {
     "figure": make_figure,
     "stop": make_stop,
     "dataset": make_dataset,
+    "source": lambda: make_source(),
+    "file": lambda: make_file(),
+    "pair": lambda: make_pair(),
     "vote": lambda: make.make_vote(drawn()),
     "mark": make_mark,
     "consent text": make.make_consent_text,
@@ -533,6 +591,9 @@ def test_append_only_table_refuses_removal(table: str) -> None:
         ("figure", {"content": {"nicer": 1}}),
         ("stop", {"n_votes": 2}),
         ("dataset", {"n_pairs": 2}),
+        ("source", {"weight": 2}),
+        ("file", {"n_rows": 2}),
+        ("pair", {"chosen": ["better"]}),
         ("vote", {"outcome": "b"}),
         ("vote", {"comment": "never said"}),
         ("mark", {"end": 4}),
@@ -643,10 +704,11 @@ def test_every_named_constraint_has_a_test() -> None:
     }
     tables = (
         Annotator, ApiToken, Candidate, Comparison, Completion, CompletionMeasure, Consent,
-        ConsentText, DecisionRules, Exclusion, GenerationShard, GoldPair, Invitation, Judge,
-        JudgeReading, JudgeScore, JudgeSitting, JudgeTemplate, Participation, PassageMark,
-        PreferenceDataset, Prompt, PromptSet, Ranking, RankingFigure, RatingRules, ReasonTag,
-        Report, Round, RoundCut, RoundEstimate, RunDecision, RunEvent, RunPlan, SelectionRun, Stop,
+        ConsentText, DatasetFile, DatasetSource, DecisionRules, Exclusion, Export, GenerationShard,
+        GoldPair, Invitation, Judge, JudgeReading, JudgeScore, JudgeSitting, JudgeTemplate,
+        Participation, PassageMark, PreferenceDataset, PreferencePair, PreferenceSet, Prompt,
+        PromptSet, Ranking, RankingFigure, RatingRules, ReasonTag, Report, Round, RoundCut,
+        RoundEstimate, RunDecision, RunEvent, RunPlan, SelectionRun, Stop,
         Tally, TrainingMetric, TrainingRun, User, Vote,
     )  # fmt: skip
     named = {constraint.name for table in tables for constraint in table._meta.constraints}

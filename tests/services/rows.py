@@ -3,7 +3,16 @@
 import itertools
 from typing import Any
 
-from annotate.formats import CandidateRow, CompletionRow, Location, PromptRow, VoteRow
+from annotate.formats import (
+    BattleRow,
+    CandidateRow,
+    CompletionRow,
+    Location,
+    MessageRow,
+    PreferenceRow,
+    PromptRow,
+    VoteRow,
+)
 
 _line = itertools.count(1)
 
@@ -47,6 +56,37 @@ def vote_row(
         outcome=outcome,
         location=_place("votes.jsonl", line),
         **{"prompt": "p1", "annotator": "ann"} | fields,
+    )
+
+
+def battle_row(
+    prompt: str = "p1", a: str = "x", b: str = "y", *, line: int = 0, **vote: Any
+) -> BattleRow:
+    """Give a battle of two candidates on a prompt of one turn, with one vote."""
+    location = _place("battles.jsonl", line)
+    first, second = (completion_row(prompt, name, line=location.line) for name in (a, b))
+    cast = vote_row(a, b, line=location.line, prompt=prompt, **vote)
+    asked = prompt_row(prompt, line=location.line)
+    return BattleRow(prompt=asked, a=first, b=second, votes=(cast,), location=location)
+
+
+def preference_row(
+    key: str = "k1",
+    prompt: str = "質問？",
+    chosen: str = "良い返事",
+    rejected: str = "悪い返事",
+    *,
+    line: int = 0,
+    **fields: Any,
+) -> PreferenceRow:
+    """Give a pair of one turn, in Japanese."""
+    return PreferenceRow(
+        key=key,
+        prompt=(MessageRow("user", prompt),),
+        chosen=(MessageRow("assistant", chosen),),
+        rejected=(MessageRow("assistant", rejected),),
+        location=_place("preferences.jsonl", line),
+        **{"language": "ja"} | fields,
     )
 
 

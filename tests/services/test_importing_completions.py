@@ -17,7 +17,7 @@ from annotate.models import (
 )
 from annotate.services import errors, rounds, states, voting
 from annotate.services.importing import Counts, import_completions, import_prompts
-from annotate.services.importing.counts import BATCH_SIZE
+from annotate.services.importing.batches import BATCH_SIZE
 from tests import factories as make
 from tests.services.rows import completion_row, prompt_row
 from tests.services.threads import at_once
@@ -140,18 +140,18 @@ FORMATS = ", ".join(Candidate.PromptFormat.values)
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (completion_row("p9", line=3), "prompt: set s has no prompt 'p9'; import it first, or name"
-         " the set that has it with --prompts"),
-        (completion_row("p1", "z", "1", "2", line=3), "replies: 2 stand against the 1 turn(s) of"
-         " prompt 'p1'; there must be one for each turn"),
-        (completion_row("p1", "y", "Changed.", line=3), "sample 0 of 'y' on prompt 'p1' is there"
-         " with another text; completions are never changed"),
-        (completion_row("p1", "y", sample=1, of={"model": "org/y2"}, line=3), "model: that of"
-         " candidate 'y' is 'org/y2' here and '' in run r; give it another name"),
+        (completion_row("p9", line=3), 'prompt: "p9" is not a prompt of set s; import it first,'
+         " or name the set that has it with --prompts"),
+        (completion_row("p1", "z", "1", "2", line=3), 'replies: ["1", "2"] is not one reply for'
+         " each of the 1 turn(s) of prompt 'p1'"),
+        (completion_row("p1", "y", "Changed.", line=3), 'replies: ["Changed."] is not the text'
+         " that sample 0 of 'y' on prompt 'p1' has; completions are never changed"),
+        (completion_row("p1", "y", sample=1, of={"model": "org/y2"}, line=3), "model:"
+         " \"org/y2\" is not '', which candidate 'y' has in run r; give it another name"),
         (completion_row("p1", "z", of={"prompt_format": "vicuna"}, line=3), "prompt_format:"
-         f" 'vicuna' is not one of {FORMATS}"),
-        (completion_row("p1", "y", sample=32767, line=3), "sample: 32767 is above 32766; count"
-         " from 0"),
+         f' "vicuna" is not one of {FORMATS}'),
+        (completion_row("p1", "y", sample=32767, line=3), "sample: 32767 is not a number"
+         " from 0 to 32766"),
     ],
 )  # fmt: skip
 def test_import_completions_refuses_a_row_and_keeps_nothing(row: Any, message: str) -> None:
@@ -160,7 +160,7 @@ def test_import_completions_refuses_a_row_and_keeps_nothing(row: Any, message: s
     rows = [prompt_row("p3"), completion_row("p3", "new"), row, completion_row("p3", "newer")]
     with pytest.raises(errors.ImportRefused) as refusal:
         bring(rows)
-    assert str(refusal.value) == f"completions.jsonl, line 3: {message}"
+    assert str(refusal.value) == f"completions.jsonl, line 3, {message}"
     after = Completion.objects.count(), Candidate.objects.count(), Prompt.objects.count()
     assert after == before
 

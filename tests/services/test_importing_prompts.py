@@ -5,7 +5,7 @@ import pytest
 from annotate.models import Prompt, PromptSet
 from annotate.services import errors, rounds, states
 from annotate.services.importing import Counts, import_prompts
-from annotate.services.importing.counts import BATCH_SIZE
+from annotate.services.importing.batches import BATCH_SIZE
 from tests import factories as make
 from tests.services.launched import make_launched
 from tests.services.rows import prompt_row
@@ -35,14 +35,14 @@ def test_import_prompts_again_adds_nothing() -> None:
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        ({"system": "Be brief."}, "turns: prompt 'p2' is in set s with another text; give it"
-         " another key, or another set"),
-        ({"category": "joke"}, "category: prompt 'p2' is 'joke' here and 'code' in set s;"
-         " change it there first"),
-        ({"is_held_out": True}, "is_held_out: prompt 'p2' is not held out in set s, and votes on"
-         " it may have trained a candidate; give it another key"),
-        ({"references": ("Four",)}, "references: prompt 'p2' is in set s with other right"
-         " answers, or none; give it another key, or another set"),
+        ({"system": "Be brief."}, "system: \"Be brief.\" is not the text that prompt 'p2' has"
+         " in set s; give it another key, or another set"),
+        ({"category": "joke"}, "category: \"joke\" is not 'code', which prompt 'p2' has in set"
+         " s; change it there first"),
+        ({"is_held_out": True}, "is_held_out: true is not what prompt 'p2' has in set s, where"
+         " votes on it may have trained a candidate; give it another key"),
+        ({"references": ("Four",)}, 'references: ["Four"] is not the right answers that'
+         " prompt 'p2' has in set s, if any; give it another key, or another set"),
     ],
 )  # fmt: skip
 def test_import_prompts_refuses_what_contradicts_and_keeps_nothing(
@@ -52,13 +52,13 @@ def test_import_prompts_refuses_what_contradicts_and_keeps_nothing(
     rows = [prompt_row("p1"), prompt_row("p2", line=7, **told), prompt_row("p3")]
     with pytest.raises(errors.ImportRefused) as refusal:
         import_prompts(rows=rows, set_slug="s")
-    assert str(refusal.value) == f"prompts.jsonl, line 7: {message}"
+    assert str(refusal.value) == f"prompts.jsonl, line 7, {message}"
     assert list(Prompt.objects.values_list("key", "system")) == [("p2", "")]
 
 
 def test_import_prompts_refuses_a_contradiction_within_its_rows() -> None:
     rows = [prompt_row("p1", "One?"), prompt_row("p1", "Another?")]
-    with pytest.raises(errors.ImportRefused, match="with another text"):
+    with pytest.raises(errors.ImportRefused, match="is not the text that prompt 'p1' has"):
         import_prompts(rows=rows, set_slug="s")
     assert not PromptSet.objects.exists()
 
@@ -95,7 +95,7 @@ def test_import_prompts_adds_none_to_a_set_that_a_launched_run_asks() -> None:
     with pytest.raises(errors.ImportRefused) as refusal:
         import_prompts(rows=rows, set_slug=prompt_set.slug)
     assert str(refusal.value) == (
-        f"prompts.jsonl, line 2: key: prompt 'late' is new to set {prompt_set.slug}, which the"
+        f'prompts.jsonl, line 2, key: "late" is not a prompt of set {prompt_set.slug}, which the'
         f" launched run {run.slug} asks as it is; import it into another set"
     )
     assert prompt_set.prompts.get() == there

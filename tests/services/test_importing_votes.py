@@ -19,7 +19,7 @@ from annotate.models import (
 from annotate.services import errors, rounds, states, voting
 from annotate.services.annotators import annotator_of
 from annotate.services.importing import Counts, import_completions, import_votes
-from annotate.services.importing.counts import BATCH_SIZE
+from annotate.services.importing.batches import BATCH_SIZE
 from tests import factories as make
 from tests.services.rows import completion_row, prompt_row, vote_row
 from tests.services.threads import at_once
@@ -117,9 +117,11 @@ def test_import_votes_again_knows_all_that_was_said(names: str) -> None:
         less = {name: said for name, said in SAID.items() if name != field}
         with pytest.raises(errors.ImportRefused) as refusal:
             import_votes(rows=[vote_row(*names, line=3, **less)], run=run)
-        assert str(refusal.value) == (
-            f"votes.jsonl, line 3: {field}: this vote of 'ann' is there and says otherwise; votes"
-            " are never changed, and a second one needs an id of its own"
+        said = str(refusal.value)
+        assert said.startswith(f"votes.jsonl, line 3, {field}: ")
+        assert said.endswith(
+            " is not what this vote of 'ann' says; votes are never changed, and a second one needs"
+            " an id of its own"
         )
     assert (Vote.objects.count(), PassageMark.objects.count()) == (1, 2)
 
@@ -165,27 +167,28 @@ def test_import_votes_keeps_the_turns_of_one_comparison_apart() -> None:
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        ({"prompt": "p9"}, "prompt: run r has no completions on a prompt 'p9'; import completions"
-         " before votes"),
-        ({"a": "z"}, "candidate_a: run r has no candidate 'z'; it has: 'x', 'y'"),
-        ({"b": "z"}, "candidate_b: run r has no candidate 'z'; it has: 'x', 'y'"),
-        ({"sample_a": 1}, "sample_a: run r has no sample 1 of 'x' on prompt 'p1'; import"
+        ({"prompt": "p9"}, 'prompt: "p9" is not a prompt on which run r has completions; import'
          " completions before votes"),
-        ({"sample_b": 2}, "sample_b: run r has no sample 2 of 'y' on prompt 'p1'; import"
+        ({"a": "z"}, "candidate_a: \"z\" is not a candidate of run r; it has: 'x', 'y'"),
+        ({"b": "z"}, "candidate_b: \"z\" is not a candidate of run r; it has: 'x', 'y'"),
+        ({"sample_a": 1}, "sample_a: 1 is not a sample of 'x' on prompt 'p1' in run r; import"
          " completions before votes"),
-        ({"turn": 2}, "turn: 2 is beyond the 1 turn(s) of prompt 'p1'; they count from 1, and 0 is"
-         " the conversation as a whole"),
-        ({"marks": (MarkRow("b", 1, 0, 18, "unnatural"),)}, "marks: end 18 is beyond the 17"
+        ({"sample_b": 2}, "sample_b: 2 is not a sample of 'y' on prompt 'p1' in run r; import"
+         " completions before votes"),
+        ({"turn": 2}, "turn: 2 is not one of the 1 turn(s) of prompt 'p1'; they count from 1, and 0"
+         " is the conversation as a whole"),
+        ({"marks": (MarkRow("b", 1, 0, 18, "unnatural"),)}, "marks: 18 is not an end within the 17"
          " characters of the reply that is marked; they are counted in code points"),
-        ({"marks": (MarkRow("a", 2, 0, 1, "unnatural"),)}, "marks: turn 2 is beyond the 1"
-         " reply(s) of the completion that is marked; they count from 1"),
-        ({"annotator_kind": "judge"}, "annotator_kind: 'ann' is judge here and person in run r"),
-        ({"outcome": "b"}, "outcome: this vote of 'ann' is there and says otherwise; votes are"
-         " never changed, and a second one needs an id of its own"),
-        ({"id": "one", "prompt": "p2"}, "id: 'ann' has a vote 'one' on other completions in run r;"
-         " each vote of an annotator needs an id of its own"),
-        ({"id": "one", "outcome": "tie"}, "outcome: this vote of 'ann' is there and says"
-         " otherwise; votes are never changed, and a second one needs an id of its own"),
+        ({"marks": (MarkRow("a", 2, 0, 1, "unnatural"),)}, "marks: 2 is not a turn of the"
+         " completion that is marked, which has 1 reply(s); they count from 1"),
+        ({"annotator_kind": "judge"}, "annotator_kind: \"judge\" is not 'person', which 'ann' is in"
+         " run r"),
+        ({"outcome": "b"}, "outcome: \"b\" is not what this vote of 'ann' says; votes are never"
+         " changed, and a second one needs an id of its own"),
+        ({"id": "one", "prompt": "p2"}, "id: \"one\" is not new: 'ann' has a vote of this name on"
+         " other completions in run r; each vote of an annotator needs an id of its own"),
+        ({"id": "one", "outcome": "tie"}, "outcome: \"tie\" is not what this vote of 'ann' says;"
+         " votes are never changed, and a second one needs an id of its own"),
     ],
 )  # fmt: skip
 def test_import_votes_refuses_a_row_and_keeps_nothing(told: dict[str, Any], message: str) -> None:
@@ -194,7 +197,7 @@ def test_import_votes_refuses_a_row_and_keeps_nothing(told: dict[str, Any], mess
     rows = [vote_row(annotator="new"), vote_row(line=12, **told), vote_row(annotator="newer")]
     with pytest.raises(errors.ImportRefused) as refusal:
         import_votes(rows=rows, run=run)
-    assert str(refusal.value) == f"votes.jsonl, line 12: {message}"
+    assert str(refusal.value) == f"votes.jsonl, line 12, {message}"
     counts = Vote.objects.count(), Comparison.objects.count(), Annotator.objects.count()
     assert counts == (2, 2, 1)
 
@@ -203,7 +206,10 @@ def test_import_votes_refuses_two_kinds_of_one_annotator_at_the_second() -> None
     rows = [vote_row(line=1), vote_row(line=2, prompt="p2", annotator_kind="simulated")]
     with pytest.raises(errors.ImportRefused) as refusal:
         import_votes(rows=rows, run=begin_run())
-    assert str(refusal.value).startswith("votes.jsonl, line 2: annotator_kind: 'ann' is simulated")
+    assert str(refusal.value) == (
+        'votes.jsonl, line 2, annotator_kind: "simulated" is not'
+        " 'person', which 'ann' is in run r"
+    )
 
 
 def test_import_votes_keeps_nothing_of_many_batches() -> None:
@@ -280,8 +286,8 @@ def test_import_votes_refuses_a_key_that_names_two_prompts() -> None:
     with pytest.raises(errors.ImportRefused) as refusal:
         import_votes(rows=[vote_row(line=4)], run=run)
     assert str(refusal.value) == (
-        "votes.jsonl, line 4: prompt: run r has 2 prompts 'p1', from sets of its own each, and a"
-        " vote cannot say which; keys must differ between them"
+        'votes.jsonl, line 4, prompt: "p1" is not the key of one prompt: run r has 2, from sets of'
+        " their own each, and a vote cannot say which; keys must differ between them"
     )
     assert import_votes(rows=[vote_row(prompt="p2")], run=run) == Counts(new=1)
 

@@ -1,26 +1,34 @@
 """Completions into a run, with the candidates and prompts that they bring along."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from annotate.formats import CandidateRow, CompletionRow, PromptRow
+from annotate.formats import STOP, CompletionRow, Faults, FormatError, PromptRow
 from annotate.models import Candidate, Completion, Prompt, PromptSet, SelectionRun
 from annotate.services import errors, measuring, rounds
 from annotate.services.blindness import named_maker
-from annotate.services.importing.counts import Counts, batched, refuse
-from annotate.services.importing.prompts import add_prompts, lock_set
-from annotate.services.importing.tables import analyze, copy_rows
+from annotate.services.importing.batches import Batches
+from annotate.services.importing.candidates import CandidateWriter
+from annotate.services.importing.counts import Counts
+from annotate.services.importing.prompts import PromptWriter, lock_set
+from annotate.services.importing.tables import (
+    analyze,
+    array_of_numbers,
+    array_of_texts,
+    copy_rows,
+)
+from annotate.services.importing.whole import Conflict, all_or_nothing, conflict, tell, wrong
 
 MAX_SAMPLE = 2**15 - 2  # a run stores how many samples there are, one more, in 15 bits
+MAX_REMEMBERED = 100_000
 
 _COLUMNS = ("candidate_id", "prompt_id", "sample", "replies", "finish_reason", "seed",
             "prompt_tokens", "completion_tokens", "engine_version", "rendered_prompt_sha256",
             "names_maker", "created_at")  # fmt: skip
-_FACTS = ("model", "revision", "prompt_format", "sampling", "licence")
 
 Key = tuple[int, int, int]  # candidate, prompt, sample
 
@@ -36,36 +44,51 @@ class CompletionCounts:
 
 
 def import_completions(
-    *, rows: Iterable[PromptRow | CompletionRow], run_slug: str, set_slug: str
+    *,
+    rows: Iterable[PromptRow | CompletionRow],
+    run_slug: str,
+    set_slug: str,
+    faults: Faults = STOP,
+    dry_run: bool = False,
 ) -> CompletionCounts:
     """Add completions to a run, making run, candidates and prompts as needed, and open its round.
 
+    Args:
+        faults: takes what is wrong with rows; unless it gathers them, the first one is raised.
+        dry_run: do everything, and keep nothing.
+
     Raises:
         ImportRefused: a row contradicts what is there, or names a prompt that nobody gave.
+            `FaultsFound` where faults were gathered.
         WrongState: the run is closed.
     """
     counts = CompletionCounts()
-    with transaction.atomic():
+    with all_or_nothing(faults=faults, dry_run=dry_run, counts=counts):
         prompt_set = lock_set(set_slug)
-        run = _run_for(run_slug, prompt_set)
-        writer = _Writer(run, prompt_set, counts)
-        for batch in batched(rows):
+        run = run_for(run_slug, prompt_set)
+        prompt_writer = PromptWriter(prompt_set, counts.prompts, faults)
+        writer = CompletionWriter(run, prompt_set, counts, faults)
+        batches = Batches(rows)
+        for batch in batches:
             # A completion's prompt may stand just before it, so a batch holds both.
             prompts = [row for row in batch if isinstance(row, PromptRow)]
-            counts.prompts.add(**add_prompts(prompt_set, prompts))
-            writer.add([row for row in batch if isinstance(row, CompletionRow)])
-        if writer.n_samples > run.samples_per_prompt:
-            run.samples_per_prompt = writer.n_samples
-            run.save(update_fields=["samples_per_prompt"])
-        _enter_candidates(run, writer.new_candidates)
+            if prompts:
+                prompt_writer.add(prompts)
+            writer.add([row for row in batch if isinstance(row, CompletionRow)], meanwhile=batches)
+        writer.finish()
+        enter_candidates(run, writer.candidates.new)
         if counts.completions.new:
             measuring.request_measures(run=run)
-    analyze({Prompt: counts.prompts.new, Completion: counts.completions.new})
+    if not dry_run:
+        analyze({Prompt: counts.prompts.new, Completion: counts.completions.new})
     return counts
 
 
-def _run_for(slug: str, prompt_set: PromptSet) -> SelectionRun:
-    """Give the run of this name, made if there is none, with the set among its own."""
+def run_for(slug: str, prompt_set: PromptSet) -> SelectionRun:
+    """Give the run of this name, made if there is none, with the set among its own.
+
+    A second import into the run waits.
+    """
     run = SelectionRun.objects.select_for_update(no_key=True).filter(slug=slug).first()
     if run is None:
         return rounds.create_run(slug=slug, prompt_sets=[prompt_set])
@@ -75,7 +98,7 @@ def _run_for(slug: str, prompt_set: PromptSet) -> SelectionRun:
     return run
 
 
-def _enter_candidates(run: SelectionRun, new: Sequence[Candidate]) -> None:
+def enter_candidates(run: SelectionRun, new: Sequence[Candidate]) -> None:
     """Let volunteers vote on new candidates in the run's open round, its first if need be.
 
     A round that has its answer would draw no pair of theirs: the next one opens, with all.
@@ -95,119 +118,124 @@ def _enter_candidates(run: SelectionRun, new: Sequence[Candidate]) -> None:
         rounds.open_round(round_=rounds.create_round(run=run, candidates=new))
 
 
-class _Writer:
+class CompletionWriter:
     """Stores completions batch by batch."""
 
-    def __init__(self, run: SelectionRun, prompt_set: PromptSet, counts: CompletionCounts) -> None:
-        self.new_candidates: list[Candidate] = []
-        self.n_samples = 0
+    def __init__(
+        self, run: SelectionRun, prompt_set: PromptSet, counts: CompletionCounts, faults: Faults
+    ) -> None:
+        self.candidates = CandidateWriter(run, counts.candidates)
         self._run = run
         self._set = prompt_set
         self._counts = counts
-        self._now = timezone.now()
+        self._faults = faults
+        self._now = timezone.now().isoformat()
+        self._n_samples = 0
         self._prompts: dict[str, tuple[int, int]] = {}
-        self._candidates = {candidate.name: candidate for candidate in run.candidates.all()}
-        self._checked: dict[str, CandidateRow] = {}
 
-    def add(self, rows: Sequence[CompletionRow]) -> None:
-        """Store the completions that are new; refuse those that are there with another text."""
+    def add(self, rows: Sequence[CompletionRow], *, meanwhile: Batches[Any] | None = None) -> None:
+        """Store the completions that are new; those that are there with another text are faults.
+
+        Args:
+            meanwhile: batches that are read ahead while the database stores these rows.
+        """
         self._learn_prompts({row.prompt for row in rows})
-        keys = [self._key(row) for row in rows]
-        there = _stored_replies(keys)
-        new: list[tuple[Any, ...]] = []
-        for row, key in zip(rows, keys, strict=True):
+        keyed = [(key, row) for row in rows if (key := self._key_or_fault(row)) is not None]
+        there = _stored_replies([key for key, _row in keyed])
+        new = []
+        for key, row in keyed:
             if key not in there:
-                there[key] = list(row.replies)
-                candidate = self._candidates[row.candidate.name]
-                names_maker = named_maker(replies=row.replies, candidate=candidate)
-                self._counts.n_naming_makers += bool(names_maker)
-                new.append(
-                    (*key, list(row.replies), row.finish_reason, row.seed, row.prompt_tokens,
-                     row.completion_tokens, "", "", names_maker, self._now)
-                )  # fmt: skip
-            elif there[key] != list(row.replies):
-                refuse(
-                    row.location,
-                    f"sample {row.sample} of {row.candidate.name!r} on prompt {row.prompt!r} is"
-                    " there with another text; completions are never changed",
-                )
-        copy_rows(table=Completion, columns=_COLUMNS, rows=new)
-        self._counts.completions.add(new=len(new), equal=len(rows) - len(new))
-        self.n_samples = max([self.n_samples, *(row.sample + 1 for row in rows)])
+                there[key] = row.replies
+                new.append((key, row))
+            elif there[key] == row.replies:
+                self._counts.completions.add(equal=1)
+            else:
+                self._counts.completions.add(conflict=1)
+                tell(self._faults, self._other_text(row))
+            self._n_samples = max(self._n_samples, row.sample + 1)
+        if new:
+            rows_of_table = self._rows_of_table(new, meanwhile)
+            copy_rows(table=Completion, columns=_COLUMNS, rows=rows_of_table)
+        self._counts.completions.add(new=len(new))
+
+    def finish(self) -> None:
+        """Let the run know how many samples there are."""
+        if self._n_samples > self._run.samples_per_prompt:
+            self._run.samples_per_prompt = self._n_samples
+            self._run.save(update_fields=["samples_per_prompt"])
+
+    def _rows_of_table(
+        self, new: Sequence[tuple[Key, CompletionRow]], meanwhile: Batches[Any] | None
+    ) -> Iterator[tuple[Any, ...]]:
+        for (candidate_id, prompt_id, sample), row in new:
+            candidate = self.candidates.by_name[row.candidate.name]
+            names_maker = named_maker(replies=row.replies, candidate=candidate)
+            self._counts.n_naming_makers += bool(names_maker)
+            yield (
+                candidate_id, prompt_id, sample, array_of_texts(row.replies), row.finish_reason,
+                row.seed, row.prompt_tokens, row.completion_tokens, "", "", names_maker, self._now,
+            )  # fmt: skip
+            if meanwhile is not None:
+                meanwhile.read_ahead()
 
     def _learn_prompts(self, keys: set[str]) -> None:
         unknown = keys - self._prompts.keys()
         if unknown:
+            if len(self._prompts) > MAX_REMEMBERED:
+                self._prompts.clear()
+                unknown = keys
             stored = self._set.prompts.filter(key__in=unknown)
             self._prompts |= {
                 key: (pk, len(turns)) for key, pk, turns in stored.values_list("key", "pk", "turns")
             }
 
+    def _key_or_fault(self, row: CompletionRow) -> Key | None:
+        try:
+            return self._key(row)
+        except FormatError as fault:
+            tell(self._faults, fault)
+            self._counts.candidates.add(conflict=int(isinstance(fault, Conflict)))
+            return None
+
     def _key(self, row: CompletionRow) -> Key:
-        """Find what the completion is of; refuse one that cannot be stored."""
-        if row.prompt not in self._prompts:
-            refuse(
-                row.location,
-                f"prompt: set {self._set.slug} has no prompt {row.prompt!r}; import it first, or"
-                " name the set that has it with --prompts",
-            )
-        prompt_id, n_turns = self._prompts[row.prompt]
+        """Find what the completion is of; raise the fault of one that cannot be stored."""
+        found = self._prompts.get(row.prompt)
+        if found is None:
+            raise wrong(
+                row.location, "prompt", row.prompt,
+                f"a prompt of set {self._set.slug}; import it first, or name the set that has it"
+                " with --prompts",
+            )  # fmt: skip
+        prompt_id, n_turns = found
         if len(row.replies) != n_turns:
-            refuse(
-                row.location,
-                f"replies: {len(row.replies)} stand against the {n_turns} turn(s) of prompt"
-                f" {row.prompt!r}; there must be one for each turn",
-            )
+            raise wrong(
+                row.location, "replies", list(row.replies),
+                f"one reply for each of the {n_turns} turn(s) of prompt {row.prompt!r}",
+            )  # fmt: skip
         if row.sample > MAX_SAMPLE:
-            refuse(row.location, f"sample: {row.sample} is above {MAX_SAMPLE}; count from 0")
-        return self._candidate(row.candidate).pk, prompt_id, row.sample
+            raise wrong(row.location, "sample", row.sample, f"a number from 0 to {MAX_SAMPLE}")
+        return self.candidates.give(row.candidate).pk, prompt_id, row.sample
 
-    def _candidate(self, row: CandidateRow) -> Candidate:
-        """Give the candidate, made if there is none; refuse one that is there with other facts."""
-        if self._checked.get(row.name) == row:
-            return self._candidates[row.name]
-        candidate = self._candidates.get(row.name)
-        if candidate is None:
-            candidate = self._new_candidate(row)
-        else:
-            self._refuse_other_facts(candidate, row)
-            if row.name not in self._checked:
-                self._counts.candidates.add(new=0, equal=1)
-        self._checked[row.name] = row
-        return candidate
-
-    def _new_candidate(self, row: CandidateRow) -> Candidate:
-        if row.prompt_format not in ("", *Candidate.PromptFormat.values):
-            known = ", ".join(Candidate.PromptFormat.values)
-            refuse(row.location, f"prompt_format: {row.prompt_format!r} is not one of {known}")
-        facts = {fact: getattr(row, fact) for fact in _FACTS}
-        candidate = Candidate.objects.create(run=self._run, name=row.name, **facts)
-        self._candidates[row.name] = candidate
-        self.new_candidates.append(candidate)
-        self._counts.candidates.add(new=1, equal=0)
-        return candidate
-
-    def _refuse_other_facts(self, candidate: Candidate, row: CandidateRow) -> None:
-        for fact in _FACTS:
-            here, stored = getattr(row, fact), getattr(candidate, fact)
-            if here and here != stored:
-                refuse(
-                    row.location,
-                    f"{fact}: that of candidate {row.name!r} is {here!r} here and {stored!r} in"
-                    f" run {self._run.slug}; give it another name",
-                )
+    def _other_text(self, row: CompletionRow) -> Conflict:
+        return conflict(
+            row.location, "replies", list(row.replies),
+            f"the text that sample {row.sample} of {row.candidate.name!r} on prompt {row.prompt!r}"
+            " has; completions are never changed",
+        )  # fmt: skip
 
 
-def _stored_replies(keys: Sequence[Key]) -> dict[Key, list[str]]:
+def _stored_replies(keys: Sequence[Key]) -> dict[Key, tuple[str, ...]]:
     """Read the replies that are stored for these completions."""
+    if not keys:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT candidate_id, prompt_id, sample, replies"
             " FROM annotate_completion JOIN unnest(%s::bigint[], %s::bigint[], %s::smallint[])"
             " AS wanted (candidate_id, prompt_id, sample) USING (candidate_id, prompt_id, sample)",
-            [list(column) for column in zip(*keys, strict=True)] or [[], [], []],
+            [array_of_numbers(column) for column in zip(*keys, strict=True)],
         )
         return {
-            (candidate, prompt, sample): replies
+            (candidate, prompt, sample): tuple(replies)
             for candidate, prompt, sample, replies in cursor.fetchall()
         }

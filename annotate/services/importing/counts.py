@@ -1,41 +1,25 @@
-"""What every import counts, and how it refuses."""
+"""What every import counts."""
 
-import itertools
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
-
-from annotate.formats import Location
-from annotate.services import errors
-
-BATCH_SIZE = 2_000
-
-Row = TypeVar("Row")
 
 
 @dataclass(kw_only=True)
 class Counts:
-    """How many rows were new, and how many were there already."""
+    """How many rows were new, how many were there already, and how many are there otherwise.
+
+    `conflict` is above 0 only where faults are gathered: else the first one ends the import.
+    """
 
     new: int = 0
     equal: int = 0
+    conflict: int = 0
 
-    def add(self, *, new: int, equal: int) -> None:
+    def add(self, *, new: int = 0, equal: int = 0, conflict: int = 0) -> None:
         """Count a batch."""
         self.new += new
         self.equal += equal
+        self.conflict += conflict
 
     def __str__(self) -> str:
-        return f"{self.new} new, {self.equal} there already"
-
-
-def batched(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Yield the rows in lists of at most `BATCH_SIZE`."""
-    iterator = iter(rows)
-    while batch := list(itertools.islice(iterator, BATCH_SIZE)):
-        yield batch
-
-
-def refuse(location: Location, message: str) -> NoReturn:
-    """Refuse a row, saying where it stands."""
-    raise errors.ImportRefused(f"{location.path}, line {location.line}: {message}")
+        told = f"{self.new} new, {self.equal} there already"
+        return f"{told}, {self.conflict} in conflict" if self.conflict else told

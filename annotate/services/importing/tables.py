@@ -26,10 +26,18 @@ def copy_rows(
             copy.write_row(row)
 
 
-def array_of_tags(tags: Sequence[str]) -> str:
-    """Write tags as PostgreSQL does: psycopg takes longer for two lists than for all the row."""
-    quoted = ",".join([f'"{tag}"' for tag in tags]) if tags else ""
-    return f"{{{quoted}}}"
+def array_of_texts(texts: Iterable[str]) -> str:
+    """Write texts as an array of PostgreSQL: psycopg takes longer for a list than for all the row.
+
+    None of them may hold NUL.
+    """
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
+
+
+def array_of_numbers(numbers: Iterable[int]) -> str:
+    """Write whole numbers as an array of PostgreSQL."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def draw_ids(*, table: type[models.Model], n: int) -> list[int]:

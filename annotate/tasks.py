@@ -3,12 +3,13 @@
 from contextlib import suppress
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import JobAborted, UniqueViolation
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Status
 
-from annotate.models import GenerationShard, JudgeSitting, Round, SelectionRun, TrainingRun
+from annotate.models import Export, GenerationShard, JudgeSitting, Round, SelectionRun, TrainingRun
 from annotate.services import (
     advancing,
     estimating,
@@ -20,11 +21,13 @@ from annotate.services import (
     training_states,
 )
 from annotate.services.errors import (
+    ExportInterrupted,
     GenerationInterrupted,
     LedgerBusy,
     NothingToDecide,
     TrainingInterrupted,
 )
+from annotate.services.exporting import work as exports
 from annotate.services.queue import AnotherTry
 
 # A worker that was killed sends no heartbeat; its jobs go back to the queue after this long.
@@ -82,6 +85,20 @@ def judge_round(context: JobContext, *, sitting_id: int) -> None:
             raise JobAborted from error
         if AnotherTry().is_last(context.job):
             judging.fail_sitting(sitting=sitting, failure=str(error))
+        raise
+
+
+@app.task(queue="default", name="annotate.tasks.run_export", retry=AnotherTry(), pass_context=True)
+def run_export(context: JobContext, *, export_id: int) -> None:
+    """Make the dataset that somebody asked for."""
+    export = Export.objects.get(pk=export_id)
+    try:
+        exports.run_export(export, should_stop=context.should_abort)
+    except (ExportInterrupted, OperationalError, InterfaceError) as error:
+        if context.should_abort():
+            raise JobAborted from error
+        if AnotherTry().is_last(context.job):
+            exports.fail_export(export, str(error))
         raise
 
 

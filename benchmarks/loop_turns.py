@@ -35,7 +35,7 @@ from annotate.ranking.means import mean_by_group
 from annotate.ranking.win_rate import win_rate
 from annotate.services import generating, measuring, rounds, training
 from annotate.services.drift import drift_of
-from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.exporting import export_dataset, votes_of
 from annotate.services.importing import import_votes
 from annotate.services.ledger import take_cutoff
 from annotate.services.numbers import json_number
@@ -126,7 +126,7 @@ class _Loop:
         parent = self.lineage[-1]
         voted = self._vote_for_training(parent)
         only = voted.number if self.settings.votes == "fresh" else None
-        dataset = export_preferences(run=self.run, rule=PairRule(round=only))
+        dataset = export_dataset(votes_of(self.run.slug, round=only))
         with self._timed("train"):
             child = self._train(number, parent, dataset)
         meeting = child.rounds.get()

@@ -9,21 +9,9 @@ from typing import Any
 import yaml
 
 from training.config import ConfigError, DpoRun
+from training.licences import name_licence
 
 CARD_NAME = "README.md"
-# The hub's own words; any other licence is `other` there, with its name beside it.
-HUB_LICENCES = frozenset(
-    [
-        *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-3.0", "cc-by-4.0"),
-        *("cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-4.0"),
-        *("gpl-3.0", "agpl-3.0", "lgpl-3.0", "llama2", "llama3", "llama3.1", "llama3.2"),
-        *("llama3.3", "llama4", "gemma", "openrail"),
-    ]
-)
-# What these ask for is no more than to be named.
-PERMISSIVE = frozenset(
-    ["apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-3.0", "cc-by-4.0"]
-)
 # Settings that a reader looks for even where they were left as they are, and those that say where
 # things lie on a machine.
 ALWAYS_TOLD = ("epochs", "beta", "learning_rate", "batch_size", "gradient_accumulation",
@@ -114,7 +102,7 @@ def make_header(run: DpoRun, lineage: Lineage) -> dict[str, Any]:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", run.model) and not Path(run.model).exists():
         header["base_model"] = run.model
         header["base_model_relation"] = "adapter" if is_adapter else "finetune"
-    header |= _name_licence(lineage.licences)
+    header |= name_licence(lineage.licences)
     languages = [code for code in lineage.languages if re.fullmatch("[a-z]{2,3}", code)]
     if languages:
         header["language"] = languages
@@ -122,19 +110,6 @@ def make_header(run: DpoRun, lineage: Lineage) -> dict[str, Any]:
     header["pipeline_tag"] = "text-generation"
     header["tags"] = ["dpo", "trl", "kurabe"] + (["lora"] if run.lora_rank else [])
     return header
-
-
-def _name_licence(licences: list[str]) -> dict[str, str]:
-    """Name the licence that binds: one that asks for more goes before those that ask for less."""
-    names = list(dict.fromkeys("".join(licence.lower().split()) for licence in licences))
-    binding = [name for name in names if name not in PERMISSIVE] or names
-    if not binding:
-        return {}
-    if len(binding) == 1 and binding[0] in HUB_LICENCES:
-        return {"license": binding[0]}
-    if set(binding) <= PERMISSIVE:
-        return {"license": binding[0]}
-    return {"license": "other", "license_name": "-and-".join(binding)}
 
 
 def _introduce(run: DpoRun, record: dict[str, Any], lineage: Lineage) -> str:

@@ -65,7 +65,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
     Raises DatasetError for a line that is not a pair, and for a file without any.
     """
-    pairs = [_parse_pair(row, where) for where, row in _iterate_rows(Path(path))]
+    pairs = [parse_pair(row, where) for where, row in _iterate_rows(Path(path))]
     if not pairs:
         raise DatasetError(f"{path}: has no pair; expected one JSON object on each line")
     return pairs
@@ -112,7 +112,8 @@ def _iterate_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield where, row
 
 
-def _parse_pair(row: dict[str, Any], where: str) -> Pair:
+def parse_pair(row: dict[str, Any], where: str) -> Pair:
+    """Read one row of `read_pairs`; DatasetError says what is wrong at `where`."""
     prompt = _parse_messages(row, "prompt", where)
     if prompt[-1]["role"] != "user":
         raise DatasetError(f"{where}, field 'prompt': the last role must be 'user'")

@@ -3,6 +3,7 @@
 import math
 import sys
 from argparse import ArgumentTypeError
+from argparse import _ActionsContainer as ActionsContainer
 from collections.abc import Callable
 from typing import Any
 
@@ -165,10 +166,12 @@ def add_run_argument(parser: CommandParser) -> None:
     parser.add_argument("slug", metavar="SLUG", help="the run")
 
 
-def add_voters_argument(parser: CommandParser, *, help: str) -> None:
+def add_voters_argument(
+    parser: ActionsContainer, *, help: str, default: str | None = VOTERS[0]
+) -> None:
     """Add whose votes preference pairs are made of."""
     parser.add_argument(
-        "--voters", choices=VOTERS, default=VOTERS[0],
+        "--voters", choices=VOTERS, default=default,
         help=f"{help}: people's (simulated annotators stand for people), LLM judges', or both"
         " kinds' together (default people)",
     )  # fmt: skip

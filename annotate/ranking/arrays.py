@@ -29,6 +29,24 @@ def count_equal(values: IntArray) -> tuple[IntArray, IntArray]:
     return ordered[start], np.diff(start, append=len(ordered))
 
 
+def number_ids(values: AnyIntArray) -> tuple[IntArray, NDArray[np.int32]]:
+    """Return the distinct ids in ascending order, and the place of each value among them.
+
+    Ids that lie as near to each other as those of a table's rows are looked up, and others sorted.
+    """
+    if len(values) == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+    low = int(values.min())
+    size = int(values.max()) - low + 1
+    if size > 4 * len(values) + BLOCK:
+        ids, _ = count_equal(values.astype(np.int64, copy=False))
+        return ids, np.searchsorted(ids, values).astype(np.int32)
+    is_there = np.zeros(size, dtype=np.bool_)
+    is_there[values - low] = True
+    place = np.cumsum(is_there, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(is_there) + low, place[values - low]
+
+
 def sum_at(places: IntArray, values: FloatArray | IntArray, size: int) -> FloatArray:
     """Return (size,) the sum of the values that share each place."""
     return np.bincount(places, weights=values, minlength=size).astype(np.float64, copy=False)

@@ -1,13 +1,22 @@
 """`import_prompts`, `import_completions` and `import_votes` on good files and on bad ones."""
 
 import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from annotate.models import Completion, Prompt, PromptSet, SelectionRun, Vote
+from annotate.models import (
+    Completion,
+    PreferenceSet,
+    Prompt,
+    PromptSet,
+    SelectionRun,
+    Vote,
+)
 from annotate.services import states
 from tests.commands.conftest import Run, WriteRows, vote
 
@@ -160,13 +169,13 @@ def test_import_refuses_rows_of_another_format(refused: Run, write: WriteRows) -
     path = write("c.jsonl", completion())
     assert refused("import_prompts", path, "--set", "s") == (
         f"{path}, line 1, format: no format of prompts with these columns; expected one to be"
-        " named: jsonl, mtbench, shisa"
+        " named: jsonl, csv, parquet, shisa, mtbench"
     )
     assert refused("import_prompts", path, "--set", "s", "--format", "mtbench") == (
-        f"{path}, line 1, question_id: missing; expected a whole number from 0 to 2147483647"
+        f"{path}, line 1, question_id: missing; expected a whole number from 0 to {2**63 - 1}"
     )
-    assert "invalid choice: 'parquet'" in refused(
-        "import_prompts", path, "--set", "s", "--format", "parquet"
+    assert "invalid choice: 'llmfao'" in refused(
+        "import_prompts", path, "--set", "s", "--format", "llmfao"
     )
 
 
@@ -180,8 +189,8 @@ def test_import_completions_says_file_line_field_and_what_would_be_right(
     assert not SelectionRun.objects.exists()
     path = write("d.jsonl", {"prompt": "p1", "candidate": "x", "reply": "1"})
     assert refused("import_completions", path, "--run", "r") == (
-        f"{path}, line 1: prompt: set r has no prompt 'p1'; import it first, or name the set that"
-        " has it with --prompts"
+        f'{path}, line 1, prompt: "p1" is not a prompt of set r; import it first, or name the set'
+        " that has it with --prompts"
     )
 
 
@@ -195,7 +204,8 @@ def test_import_votes_says_file_line_field_and_what_would_be_right(
     )
     path = write("w.jsonl", vote("x", "Z", "a", "new"))
     assert refused("import_votes", path, "--run", voted_run) == (
-        f"{path}, line 1: candidate_b: run r has no candidate 'Z'; it has: 'w', 'x', 'y', 'z'"
+        f'{path}, line 1, candidate_b: "Z" is not a candidate of run r; it has:'
+        " 'w', 'x', 'y', 'z'"
     )
     assert Vote.objects.count() == 4
 
@@ -223,3 +233,154 @@ def test_import_into_a_closed_run_is_refused(
     assert refused("import_completions", path, "--run", "r") == (
         "run r is closed and takes no completions"
     )
+
+
+ASKED = [{"role": "user", "content": "お茶とは？"}]
+
+
+def answered(text: str) -> list[dict[str, str]]:
+    return [*ASKED, {"role": "assistant", "content": text}]
+
+
+def battle(a: str, b: str, winner: str, judge: str = "arena_user_1") -> dict[str, Any]:
+    """Give a battle as LMArena logs it."""
+    return {
+        "question_id": f"{a}{b}", "model_a": a, "model_b": b, "winner": winner, "judge": judge,
+        "turn": 1, "anony": True, "language": "Japanese", "tstamp": 1_700_000_000.25,
+        "conversation_a": answered(f"{a}の返事"), "conversation_b": answered(f"{b}の返事"),
+    }  # fmt: skip
+
+
+def test_import_battles_counts_what_it_brought(run: Run, write: WriteRows) -> None:
+    first = write("1.jsonl", battle("x", "y", "model_a"), battle("y", "z", "tie (bothbad)"))
+    second = write("2.jsonl", battle("x", "z", "tie"))
+    command = ("import_battles", first, second, "--run", "r", "--prompts", "arena")
+    assert run(*command) == (
+        "prompts in set arena: 3 new, 0 there already\n"
+        "candidates of run r: 3 new, 0 there already\n"
+        "completions of run r: 6 new, 0 there already\n"
+        "votes of run r: 3 new, 0 there already\n"
+    )
+    assert run(*command) == (
+        "prompts in set arena: 0 new, 3 there already\n"
+        "candidates of run r: 0 new, 3 there already\n"
+        "completions of run r: 0 new, 6 there already\n"
+        "votes of run r: 0 new, 3 there already\n"
+    )
+    assert sorted(Vote.objects.values_list("outcome", flat=True)) == ["a", "both_bad", "tie"]
+
+
+def test_import_preferences_counts_what_it_brought(run: Run, write: WriteRows) -> None:
+    rows = [{"prompt": f"{n}とは？", "chosen": "良い", "rejected": "悪い"} for n in range(3)]
+    command = ("import_preferences", write("p.jsonl", *rows), "--set", "pairs")
+    about = ("--title", "対", "--licence", "CC-BY-4.0", "--origin", "https://example.org")
+    assert run(*command, *about) == "pairs in preference set pairs: 3 new, 0 there already\n"
+    assert run(*command) == "pairs in preference set pairs: 0 new, 3 there already\n"
+    there = PreferenceSet.objects.get()
+    assert (there.title, there.licence, there.origin) == (about[1], about[3], about[5])
+
+
+def test_import_preferences_refuses_another_licence(
+    run: Run, refused: Run, write: WriteRows
+) -> None:
+    path = write("p.jsonl", {"prompt": "1?", "chosen": "good", "rejected": "bad"})
+    run("import_preferences", path, "--set", "pairs", "--licence", "MIT")
+    said = refused("import_preferences", path, "--set", "pairs", "--licence", "CC0-1.0")
+    assert said.startswith("licence: 'CC0-1.0' is not 'MIT', which preference set pairs has")
+
+
+def test_dry_run_says_that_nothing_was_kept(run: Run, write: WriteRows) -> None:
+    path = write("c.jsonl", completion(), completion(candidate="y"))
+    assert run("import_completions", path, "--run", "r", "--dry-run") == (
+        "prompts in set r: 1 new, 0 there already\n"
+        "candidates of run r: 2 new, 0 there already\n"
+        "completions of run r: 2 new, 0 there already\n"
+        "nothing was kept: --dry-run\n"
+    )
+    assert not SelectionRun.objects.exists()
+    assert not PromptSet.objects.exists()
+
+
+def test_errors_file_has_every_wrong_row_and_nothing_is_kept(
+    run: Run, write: WriteRows, tmp_path: Path
+) -> None:
+    """Rows that are wrong by themselves, in one file and between two, and in conflict."""
+    run("import_completions", write("there.jsonl", completion()), "--run", "r")
+    first = write(
+        "1.jsonl",
+        completion("p2", sample="one"),
+        completion(reply="別の返事。"),
+        "{oops",
+        completion("p2"),
+        completion("p3", candidate="y"),
+    )
+    second = write("2.jsonl", completion("p2"), {"prompt": "p9", "candidate": "x", "reply": "1"})
+    told = tmp_path / "errors.jsonl"
+    output = io.StringIO()
+    with pytest.raises(CommandError) as refusal:
+        call_command(
+            "import_completions", first, second, "--run", "r", "--errors", told, stdout=output
+        )
+    assert str(refusal.value) == f"nothing was kept: 5 faults, told in {told}"
+    assert output.getvalue() == (
+        "prompts in set r: 2 new, 1 there already\n"
+        "candidates of run r: 1 new, 1 there already\n"
+        "completions of run r: 2 new, 0 there already, 1 in conflict\n"
+    )
+    faults = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
+    found = [(Path(each["path"]).name, each["line"], each["field"]) for each in faults]
+    assert sorted(found) == [
+        ("1.jsonl", 1, "sample"),
+        ("1.jsonl", 2, "replies"),
+        ("1.jsonl", 3, ""),
+        ("2.jsonl", 1, "sample"),
+        ("2.jsonl", 2, "prompt"),
+    ]
+    (conflict,) = (each for each in faults if each["field"] == "replies")
+    assert conflict == {
+        "path": str(first), "line": 2, "field": "replies", "value": ["別の返事。"],
+        "expected": "the text that sample 0 of 'x' on prompt 'p1' has; completions are never"
+                    " changed",
+        "message": f'{first}, line 2, replies: ["別の返事。"] is not the text that sample 0 of'
+                   " 'x' on prompt 'p1' has; completions are never changed",
+    }  # fmt: skip
+    assert Completion.objects.count() == 1
+
+
+def test_errors_file_of_a_good_import_is_empty(run: Run, write: WriteRows, tmp_path: Path) -> None:
+    told = tmp_path / "errors.jsonl"
+    path = write("p.jsonl", {"key": "p1", "prompt": "One?"})
+    said = run("import_prompts", path, "--set", "s", "--errors", told)
+    assert said == "prompts in set s: 1 new, 0 there already\n"
+    assert told.read_text() == ""
+    assert Prompt.objects.count() == 1
+
+
+def test_errors_file_that_cannot_be_made_is_refused(
+    refused: Run, write: WriteRows, tmp_path: Path
+) -> None:
+    path = write("p.jsonl", {"key": "p1", "prompt": "One?"})
+    said = refused("import_prompts", path, "--set", "s", "--errors", tmp_path / "none" / "e.jsonl")
+    assert "no file can be made" in said
+    assert not PromptSet.objects.exists()
+
+
+def test_import_says_what_it_left_out(run: Run, write: WriteRows) -> None:
+    path = write("b.jsonl", battle("x", "y", "model_a"), battle("x", "y", "model_a"))
+    said = run("import_battles", path, "--run", "r")
+    assert said.splitlines()[-1] == "left out: 1 of the same vote again"
+    assert Vote.objects.count() == 1
+
+
+def test_import_shows_somebody_at_a_terminal_how_far_it_is(write: WriteRows) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    rows = [{"key": f"p{n}", "prompt": "One?"} for n in range(1_200)]
+    output, errors = io.StringIO(), Terminal()
+    path = write("p.jsonl", *rows)
+    call_command("import_prompts", path, "--set", "s", stdout=output, stderr=errors)
+    assert output.getvalue() == "prompts in set s: 1200 new, 0 there already\n"
+    assert "rows of prompts" in errors.getvalue()
+    assert "1200/1200" in errors.getvalue()

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,16 @@ from django.conf import LazySettings
 from django.utils import timezone
 from pyarrow import parquet
 
-from annotate.formats import write_rows
 from annotate.models import Completion, PreferenceDataset, Prompt, Round, Vote
 from annotate.services import errors, voting
 from annotate.services.exporting import (
-    PairRule,
-    export_preferences,
-    preference_rows,
+    ensure_file,
+    export_dataset,
+    left_out_of,
+    path_of,
+    recipe_of,
     votes_behind,
-    write_preferences,
+    votes_of,
 )
 from tests import factories as make
 
@@ -55,11 +55,11 @@ def rows_of(dataset: PreferenceDataset, home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def export(round_: Round, **rule: int) -> PreferenceDataset:
-    return export_preferences(run=round_.run, rule=PairRule(**rule))
+def export(round_: Round, **fields: Any) -> PreferenceDataset:
+    return export_dataset(votes_of(round_.run.slug, **fields))
 
 
-def test_export_preferences_writes_every_column(home: Path) -> None:
+def test_export_writes_every_column(home: Path) -> None:
     round_ = make_pair("bbat-", key="p 1", system="丁寧に。", turns=["質問?"], language="ja",
                        category="joke")  # fmt: skip
     a, b = round_.candidates.order_by("id")
@@ -72,6 +72,7 @@ def test_export_preferences_writes_every_column(home: Path) -> None:
             ],
             "chosen": [{"role": "assistant", "content": b.completions.get().replies[0]}],
             "rejected": [{"role": "assistant", "content": a.completions.get().replies[0]}],
+            "source": f"votes:{round_.run.slug}",
             "run": round_.run.slug,
             "prompt_set": round_.run.prompt_sets.get().slug,
             "prompt_id": "p 1",
@@ -89,11 +90,12 @@ def test_export_preferences_writes_every_column(home: Path) -> None:
             "n_votes": 5,
             "margin": pytest.approx(1 / 3),
             "agreement": pytest.approx(2 / 3),
+            "weight": 1.0,
             "annotator_kinds": ["person"],
         }
     ]
-    assert (dataset.n_pairs, dataset.counts) == (1, {"pairs": 1})
-    assert dataset.filters == {"min_votes": 1, "margin": 1, "voters": "people"}
+    assert (dataset.n_pairs, dataset.counts["rows"], left_out_of(dataset.counts)) == (1, 1, {})
+    assert recipe_of(dataset) == votes_of(round_.run.slug, cutoff=dataset.cutoff)
 
 
 @pytest.mark.parametrize(
@@ -108,13 +110,13 @@ def test_export_preferences_writes_every_column(home: Path) -> None:
         ("aab", {"margin": 2}, "margin_too_small"),
     ],
 )
-def test_export_preferences_leaves_a_pair_out_and_says_why(
+def test_export_leaves_a_pair_out_and_says_why(
     outcomes: str, rule: dict[str, int], reason: str, home: Path
 ) -> None:
     round_ = make_pair("bbb")
     make_pair(outcomes, round_=round_)
     dataset = export(round_, **rule)
-    assert dataset.counts == {"pairs": 1, reason: 1}
+    assert (dataset.n_pairs, left_out_of(dataset.counts)) == (1, {reason: 1})
     assert [row["votes_chosen"] for row in rows_of(dataset, home)] == [3]
 
 
@@ -128,7 +130,7 @@ def test_export_preferences_leaves_a_pair_out_and_says_why(
         ("abbb", {"min_votes": 4, "margin": 2}, "b"),
     ],
 )
-def test_export_preferences_takes_the_majority(
+def test_export_takes_the_majority(
     outcomes: str, rule: dict[str, int], chosen: str, home: Path
 ) -> None:
     round_ = make_pair(outcomes)
@@ -139,16 +141,17 @@ def test_export_preferences_takes_the_majority(
 
 
 @pytest.mark.parametrize("field", ["min_votes", "margin"])
-def test_pair_rule_refuses_less_than_one(field: str) -> None:
-    with pytest.raises(errors.ExportRefused, match=f"{field} is 0; it must be at least 1"):
-        PairRule(**{field: 0})
+def test_recipe_refuses_less_than_one(field: str) -> None:
+    with pytest.raises(errors.RecipeRefused) as refusal:
+        votes_of("run", **{field: 0})
+    assert str(refusal.value) == f"{field}: 0 is too small: at least 1 is right."
 
 
-def test_export_preferences_leaves_held_out_prompts_out(home: Path) -> None:
+def test_export_leaves_held_out_prompts_out(home: Path) -> None:
     round_ = make_pair("a")
     make_pair("aaa", round_=round_, is_held_out=True)
     dataset = export(round_)
-    assert dataset.counts == {"pairs": 1, "held_out": 1}
+    assert left_out_of(dataset.counts) == {"held_out": 1}
     assert [row["votes_chosen"] for row in rows_of(dataset, home)] == [1]
 
 
@@ -161,9 +164,7 @@ def test_export_preferences_leaves_held_out_prompts_out(home: Path) -> None:
         (("Yes.", "Yes."), "same_replies"),
     ],
 )
-def test_export_preferences_leaves_texts_out_that_teach_nothing(
-    replies: tuple[str, str], reason: str
-) -> None:
+def test_export_leaves_texts_out_that_teach_nothing(replies: tuple[str, str], reason: str) -> None:
     round_ = make_pair("a")
     prompt = make.make_prompt(round_.run.prompt_sets.get())
     candidates = round_.candidates.order_by("id")
@@ -172,10 +173,10 @@ def test_export_preferences_leaves_texts_out_that_teach_nothing(
         for candidate, reply in zip(candidates, replies, strict=True)
     )
     vote_on(round_, a, b, "aa")
-    assert export(round_).counts == {"pairs": 1, reason: 1}
+    assert left_out_of(export(round_).counts) == {reason: 1}
 
 
-def test_export_preferences_counts_each_vote_once(home: Path) -> None:
+def test_export_counts_each_vote_once(home: Path) -> None:
     """Several annotators, samples, rounds and kinds on one prompt: joins must not multiply."""
     round_ = make.make_open_round(n_candidates=3, n_prompts=2, n_samples=2)
     prompt = round_.run.prompts().order_by("id")[0]
@@ -193,7 +194,7 @@ def test_export_preferences_counts_each_vote_once(home: Path) -> None:
     assert found == [(0, 0, 4, 1, 5), (1, 0, 1, 0, 2), (1, 0, 2, 0, 2)]
 
 
-def test_export_preferences_joins_the_rounds_of_a_run(home: Path) -> None:
+def test_export_joins_the_rounds_of_a_run(home: Path) -> None:
     round_ = make_pair("a")
     a, b = Completion.objects.order_by("candidate")
     voting_rounds = make.Round.objects
@@ -206,13 +207,13 @@ def test_export_preferences_joins_the_rounds_of_a_run(home: Path) -> None:
     )  # fmt: skip
 
 
-def test_export_preferences_leaves_other_runs_out(home: Path) -> None:
+def test_export_leaves_other_runs_out(home: Path) -> None:
     round_, other = make_pair("a"), make_pair("bb")
     assert export(round_).n_pairs == 1
     assert {row["run"] for row in rows_of(export(other), home)} == {other.run.slug}
 
 
-def test_export_preferences_names_simulated_votes(home: Path) -> None:
+def test_export_names_simulated_votes(home: Path) -> None:
     round_ = make_pair("")
     a, b = Completion.objects.order_by("candidate")
     for kind in ("simulated", "person", "simulated"):
@@ -231,7 +232,7 @@ def two_turns(round_: Round) -> tuple[Completion, Completion]:
     )
 
 
-def test_export_preferences_writes_a_conversation_of_two_turns(home: Path) -> None:
+def test_export_writes_a_conversation_of_two_turns(home: Path) -> None:
     round_ = make.make_open_round(n_candidates=2, n_prompts=0)
     vote_on(round_, *two_turns(round_), "a")
     (row,) = rows_of(export(round_), home)
@@ -242,7 +243,7 @@ def test_export_preferences_writes_a_conversation_of_two_turns(home: Path) -> No
     assert [each["content"] for each in row["rejected"]] == ["b1", "Two?", "b2"]
 
 
-def test_export_preferences_takes_a_vote_on_a_turn_for_no_more_than_that(home: Path) -> None:
+def test_export_takes_a_vote_on_a_turn_for_no_more_than_that(home: Path) -> None:
     """The first turn goes to b; the whole, and the second turn, to a."""
     round_ = make.make_open_round(n_candidates=2, n_prompts=0)
     a, b = two_turns(round_)
@@ -256,7 +257,7 @@ def test_export_preferences_takes_a_vote_on_a_turn_for_no_more_than_that(home: P
     assert (first["n_votes"], whole["votes_chosen"], whole["votes_rejected"]) == (2, 3, 1)
 
 
-def test_export_preferences_joins_the_only_turn_with_the_whole(home: Path) -> None:
+def test_export_joins_the_only_turn_with_the_whole(home: Path) -> None:
     round_ = make_pair("a")
     a, b = Completion.objects.order_by("candidate")
     vote_on(round_, a, b, "bb", turn=1)
@@ -264,7 +265,7 @@ def test_export_preferences_joins_the_only_turn_with_the_whole(home: Path) -> No
     assert (row["votes_chosen"], row["votes_rejected"]) == (2, 1)
 
 
-def test_export_preferences_leaves_withdrawn_votes_out(home: Path) -> None:
+def test_export_leaves_withdrawn_votes_out(home: Path) -> None:
     round_ = make_pair("bba")
     for vote in Vote.objects.filter(outcome="b"):
         voting.withdraw_vote(vote=vote, by=None)
@@ -272,7 +273,7 @@ def test_export_preferences_leaves_withdrawn_votes_out(home: Path) -> None:
     assert (row["votes_chosen"], row["votes_rejected"]) == (1, 0)
 
 
-def test_export_preferences_refuses_to_write_nothing(home: Path) -> None:
+def test_export_refuses_to_write_nothing(home: Path) -> None:
     round_ = make_pair("t")
     make_pair("a", round_=round_, is_held_out=True)
     with pytest.raises(errors.ExportRefused) as refusal:
@@ -285,12 +286,12 @@ def test_export_preferences_refuses_to_write_nothing(home: Path) -> None:
     assert not PreferenceDataset.objects.exists()
 
 
-def test_export_preferences_of_a_run_without_votes_says_so() -> None:
+def test_export_of_a_run_without_votes_says_so() -> None:
     with pytest.raises(errors.ExportRefused, match="gives no pairs: no vote stands"):
         export(make.make_open_round())
 
 
-def test_export_preferences_gives_the_same_bytes_again(home: Path) -> None:
+def test_export_gives_the_same_bytes_again(home: Path) -> None:
     round_ = make_pair("ab")
     for outcomes in ("a", "bb", "aab"):
         make_pair(outcomes, round_=round_)
@@ -302,23 +303,16 @@ def test_export_preferences_gives_the_same_bytes_again(home: Path) -> None:
     assert first.path != second.path
 
 
-def test_write_preferences_gives_the_stored_bytes(home: Path) -> None:
-    dataset = export(make_pair("abb", turns=["改行\n、“引用”、\u2028、🦆?"]))
-    given = write_preferences(dataset=dataset, out=home / "mine.jsonl")
-    assert given.path.read_bytes() == (home / dataset.path).read_bytes()
-    assert (given.sha256, given.n_rows, given.counts) == (dataset.sha256, 1, dataset.counts)
-
-
-def test_write_preferences_gives_parquet_with_the_same_rows(home: Path) -> None:
+def test_ensure_file_gives_parquet_with_the_same_rows(home: Path) -> None:
     round_ = make_pair("ab")
     for outcomes in ("a", "bb", "aab"):
         make_pair(outcomes, round_=round_, system="Be brief.")
     dataset = export(round_)
-    given = write_preferences(dataset=dataset, out=home / "mine.parquet")
-    rows = parquet.read_table(given.path).to_pylist()
+    given = ensure_file(dataset, "train", ".parquet")
+    rows = parquet.read_table(path_of(given)).to_pylist()
     assert rows == rows_of(dataset, home)
-    assert list(pandas.read_parquet(given.path)["votes_chosen"]) == [1, 2, 2]
-    assert given.sha256 == hashlib.sha256(given.path.read_bytes()).hexdigest()
+    assert list(pandas.read_parquet(path_of(given))["votes_chosen"]) == [1, 2, 2]
+    assert given.sha256 == hashlib.sha256(path_of(given).read_bytes()).hexdigest()
     assert given.n_rows == len(rows) == 3
 
 
@@ -329,31 +323,29 @@ def test_datasets_loads_what_was_written_and_trl_takes_it(
     datasets = pytest.importorskip("datasets")
     trl = pytest.importorskip("trl.data_utils")
     dataset = export(make_pair("abb", system="Be brief."))
-    given = write_preferences(dataset=dataset, out=home / f"mine.{suffix}")
+    given = ensure_file(dataset, "train", f".{suffix}")
     loaded = datasets.load_dataset(
-        builder, data_files=str(given.path), split="train", cache_dir=str(home / "cache")
+        builder, data_files=str(path_of(given)), split="train", cache_dir=str(home / "cache")
     )
     (example,) = loaded
     assert trl.is_conversational(example)
     assert example == rows_of(dataset, home)[0]
 
 
-def test_export_preferences_keeps_to_the_cutoff(home: Path) -> None:
+def test_export_keeps_to_the_cutoff(home: Path) -> None:
     """A dataset's bytes can be made again after more votes: the cut-off and rule are enough."""
     round_ = make_pair("aab")
     dataset = export(round_, margin=1)
     a, b = Completion.objects.order_by("candidate")
     vote_on(round_, a, b, "bbbb")
     voting.withdraw_vote(vote=Vote.objects.first(), by=None)
-    rule = PairRule(**dataset.filters)
-    again = write_rows(
-        home / "again.jsonl", preference_rows(round_.run, dataset.cutoff, rule, Counter())
-    )
-    assert again.sha256 == dataset.sha256
+    again = export_dataset(recipe_of(dataset))
+    assert (again.sha256, again.filters) == (dataset.sha256, dataset.filters)
+    assert again.pk != dataset.pk
     assert export(round_).sha256 != dataset.sha256
 
 
-def test_export_preferences_of_one_round_counts_its_votes_alone(home: Path) -> None:
+def test_export_of_one_round_counts_its_votes_alone(home: Path) -> None:
     first = make_pair("aab", key="p1")
     a, b = Completion.objects.filter(prompt__key="p1").order_by("candidate")
     first.run.rounds.update(closed_at=timezone.now())
@@ -364,12 +356,12 @@ def test_export_preferences_of_one_round_counts_its_votes_alone(home: Path) -> N
     assert [(row["votes_chosen"], row["votes_rejected"]) for row in rows_of(dataset, home)] == [
         (2, 1)
     ]
-    assert dataset.filters == {"min_votes": 1, "margin": 1, "voters": "people", "round": 1}
+    assert dataset.filters["sources"][0]["round"] == 1
     assert votes_behind(dataset).count() == 3
     assert votes_behind(export(first, round=2)).count() == 1
 
 
-def test_export_preferences_orders_pairs_by_prompt_and_candidates(home: Path) -> None:
+def test_export_orders_pairs_by_prompt_and_candidates(home: Path) -> None:
     round_ = make_pair("a", key="p10")
     for key in ("p9", "p1", "あ"):
         make_pair("a", round_=round_, key=key)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pyarrow import parquet
@@ -15,13 +16,21 @@ from annotate.models import Annotator, Candidate, Comparison, Completion, Select
 from annotate.ranking import RankingSettings
 from annotate.services import voting
 from annotate.services.annotators import annotator_of
-from annotate.services.exporting import export_votes
+from annotate.services.exporting import path_of
 from annotate.services.importing import Counts, import_completions, import_votes
 from annotate.services.rankings import store_rankings
 from tests import factories as make
+from tests.services.exports import export_votes
 from tests.services.rows import completion_row, prompt_row, vote_row
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def home(settings: LazySettings, tmp_path: Path) -> None:
+    """Keep what is exported among the files of the test."""
+    settings.KURABE_HOME = tmp_path / "home"
+    settings.KURABE_HOME.mkdir()
 
 
 def begin_run(slug: str, *, names: str = "xyz") -> SelectionRun:
@@ -57,7 +66,7 @@ def test_export_votes_writes_a_row_for_each_that_stands(tmp_path: Path) -> None:
     import_votes(rows=VOTES[:3], run=run)
     voting.withdraw_vote(vote=Vote.objects.latest("id"), by=None)
     export = export_votes(run=run, out=tmp_path / "votes.jsonl")
-    first, second = read_rows(export.path)
+    first, second = read_rows(path_of(export))
     vote = Vote.objects.earliest("id")
     assert first == {
         "id": str(vote.comparison.token),
@@ -90,9 +99,9 @@ def test_export_votes_names_nobody(tmp_path: Path) -> None:
     comparison = voting.lease_comparison(round_=round_, annotator=annotator)
     voting.record_vote(token=comparison.token, annotator=annotator, choice="left")
     export = export_votes(run=round_.run, out=tmp_path / "votes.jsonl")
-    text = export.path.read_text()
+    text = path_of(export).read_text()
     assert "hanako" not in text
-    assert read_rows(export.path)[0]["annotator"] == annotator.pseudonym
+    assert read_rows(path_of(export))[0]["annotator"] == annotator.pseudonym
     assert annotator.pseudonym.startswith("annotator-")
 
 
@@ -101,7 +110,8 @@ def test_exported_votes_import_into_another_run_and_rank_alike(names: str, tmp_p
     """The second run may number its candidates otherwise, so that a and b change places."""
     first, second = begin_run("first"), begin_run("second", names=names)
     import_votes(rows=VOTES, run=first)
-    path = export_votes(run=first, out=tmp_path / "votes.jsonl").path
+    path = tmp_path / "votes.jsonl"
+    export_votes(run=first, out=path)
     rows = list(read_votes(path, format="jsonl"))
     assert import_votes(rows=rows, run=second) == Counts(new=len(VOTES))
     assert import_votes(rows=rows, run=second) == Counts(equal=len(VOTES))
@@ -121,9 +131,10 @@ def test_exported_votes_come_out_of_another_run_as_they_went_in(names: str, tmp_
     """Only the names of votes and annotators are the other run's own."""
     first, second = begin_run("first"), begin_run("second", names=names)
     import_votes(rows=VOTES, run=first)
-    ours = export_votes(run=first, out=tmp_path / "ours.jsonl").path
+    ours, theirs = tmp_path / "ours.jsonl", tmp_path / "theirs.jsonl"
+    export_votes(run=first, out=ours)
     import_votes(rows=read_votes(ours, format="jsonl"), run=second)
-    theirs = export_votes(run=second, out=tmp_path / "theirs.jsonl").path
+    export_votes(run=second, out=theirs)
     told = [turned(row) if names == "zyx" else row for row in read_rows(theirs)]
     assert list(map(without_names, told)) == list(map(without_names, read_rows(ours)))
     assert read_rows(ours)[-1]["marks"] == [
@@ -167,7 +178,8 @@ def test_export_votes_has_all_that_a_volunteer_said(tmp_path: Path) -> None:
         comment="右は危ない。",
         marks=[voting.Mark("right", 1, 0, 5, "unnatural")],
     )
-    (row,) = read_rows(export_votes(run=round_.run, out=tmp_path / "votes.jsonl").path)
+    export_votes(run=round_.run, out=tmp_path / "votes.jsonl")
+    (row,) = read_rows(tmp_path / "votes.jsonl")
     left, right = ("a", "b") if comparison.side_a == "left" else ("b", "a")
     assert (row["outcome"], row["degree"], row["comment"]) == (left, "clearly", "右は危ない。")
     assert (row[f"reasons_{left}"], row[f"reasons_{right}"]) == (["more-correct"], ["unsafe"])
@@ -206,7 +218,8 @@ def test_exported_votes_keep_each_turn_apart(tmp_path: Path) -> None:
     comparison = make.make_comparison(a, b, round_=run.rounds.get(), annotator=annotator)
     for turn, outcome in enumerate(("tie", "a", "b")):
         make.make_vote(comparison, outcome, turn=turn)
-    path = export_votes(run=run, out=tmp_path / "votes.jsonl").path
+    path = tmp_path / "votes.jsonl"
+    export_votes(run=run, out=path)
     other = begin_run("other", names="xy")
     assert import_votes(rows=read_votes(path, format="jsonl"), run=other) == Counts(new=3)
     assert uuid.UUID(read_rows(path)[0]["id"]) == comparison.token
@@ -217,7 +230,7 @@ def test_export_votes_to_parquet_has_the_rows_of_jsonl(tmp_path: Path) -> None:
     import_votes(rows=VOTES, run=run)
     jsonl = export_votes(run=run, out=tmp_path / "votes.jsonl")
     packed = export_votes(run=run, out=tmp_path / "votes.parquet")
-    assert parquet.read_table(packed.path).to_pylist() == read_rows(jsonl.path)
+    assert parquet.read_table(path_of(packed)).to_pylist() == read_rows(path_of(jsonl))
 
 
 def test_export_votes_gives_the_same_bytes_again(tmp_path: Path) -> None:
@@ -225,7 +238,7 @@ def test_export_votes_gives_the_same_bytes_again(tmp_path: Path) -> None:
     import_votes(rows=VOTES, run=run)
     first = export_votes(run=run, out=tmp_path / "1.jsonl")
     second = export_votes(run=run, out=tmp_path / "2.jsonl")
-    assert first.path.read_bytes() == second.path.read_bytes()
+    assert path_of(first).read_bytes() == path_of(second).read_bytes()
     assert first.sha256 == second.sha256
 
 

@@ -16,7 +16,7 @@ from annotate.management.training_options import add_settings, read_settings
 from annotate.management.training_tables import forecast_table, tell_examples
 from annotate.models import Candidate, PreferenceDataset, SelectionRun, TrainingRun
 from annotate.services.errors import names_like
-from annotate.services.exporting import PairRule
+from annotate.services.exporting import votes_of
 from annotate.services.training import start_training, train, train_on_votes
 from annotate.services.training_forecast import foretell_training
 from annotate.services.training_settings import PRESET_NAMES
@@ -80,14 +80,14 @@ class Command(KurabeCommand):
             **read_settings(options),
         }
         after = {"opens_round": not options["no_round"], "gate_alpha": options["must_win"]}
-        rule = PairRule(voters=options["voters"])
+        recipe = votes_of(run.slug, voters=options["voters"])
         dataset = _find_dataset(run, options["dataset"])
         if options["dry_run"]:
-            self._foretell(options, dataset=dataset, rule=rule, **plan)
+            self._foretell(options, dataset=dataset, recipe=recipe, **plan)
             return
         plan |= {"is_queued": options["queue"], "next_round_votes": options["next_votes"]}
         if dataset is None:
-            training_run = train_on_votes(rule=rule, **plan, **after)
+            training_run = train_on_votes(recipe=recipe, **plan, **after)
         else:
             training_run = start_training(dataset=dataset, **plan, **after)
         dataset = training_run.dataset

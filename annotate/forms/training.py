@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from annotate.forms.decision import ShareField
 from annotate.models import Candidate, PreferenceDataset, SelectionRun
 from annotate.services import errors
-from annotate.services.exporting import PairRule
+from annotate.services.exporting import Recipe, votes_of
 from annotate.services.training_settings import CHOICES, FIELDS, NONE, shape_of, write_setting
 from annotate.services.training_words import PRESETS, WORDS
 
@@ -105,7 +105,9 @@ class TrainingForm(forms.Form):
         self.use_required_attribute = False
         self.run = run
         self.bases = {str(each.pk): each for each in trainable(run)}
-        self.datasets = {str(each.pk): each for each in run.datasets.all()}
+        self.datasets = {
+            str(each.pk): each for each in run.datasets.filter(form=PreferenceDataset.Form.DPO)
+        }
         _choose(self.fields["base"], [(pk, each.name) for pk, each in self.bases.items()])
         _choose(
             self.fields["dataset"],
@@ -152,9 +154,9 @@ class TrainingForm(forms.Form):
         return self.datasets.get(self.cleaned_data["dataset"])
 
     @property
-    def rule(self) -> PairRule:
+    def recipe(self) -> Recipe:
         """Say how the votes of now become pairs."""
-        return PairRule(voters=self.cleaned_data["voters"] or "people")
+        return votes_of(self.run.slug, voters=self.cleaned_data["voters"] or "people")
 
     def refuse(self, refusal: errors.Refused) -> None:
         """Put a refusal to its field, or to the form where it has none."""

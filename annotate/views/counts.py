@@ -20,7 +20,12 @@ from annotate.models import (
     Vote,
 )
 from annotate.services.arrival import runs_let_in
-from annotate.services.lineage import Withdrawn, withdrawn_by_candidate, withdrawn_by_dataset
+from annotate.services.lineage import (
+    Withdrawn,
+    find_bound,
+    withdrawn_by_candidate,
+    withdrawn_by_dataset,
+)
 from annotate.services.rounds import count_identical
 
 KindCounts = Mapping[str, int]
@@ -59,10 +64,15 @@ class CandidateRow:
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """A dataset, with those of its votes that were taken back since, if any."""
+    """A dataset, with those of its votes that were taken back since, if any.
+
+    Attributes:
+        is_bound: something that it was made of allows no commercial use.
+    """
 
     dataset: PreferenceDataset
     withdrawn: Withdrawn | None
+    is_bound: bool
 
 
 def list_open_runs(
@@ -149,8 +159,10 @@ def list_candidates(run: SelectionRun, rounds: list[RoundRow]) -> list[Candidate
 def list_datasets(run: SelectionRun) -> list[DatasetRow]:
     """List the run's datasets, the newest first."""
     datasets = list(run.datasets.select_related("run"))
-    withdrawn = withdrawn_by_dataset(datasets)
-    return [DatasetRow(dataset, withdrawn.get(dataset.pk)) for dataset in datasets]
+    withdrawn, bound = withdrawn_by_dataset(datasets), find_bound(datasets)
+    return [
+        DatasetRow(dataset, withdrawn.get(dataset.pk), dataset.pk in bound) for dataset in datasets
+    ]
 
 
 def prompts_by_language(run: SelectionRun) -> dict[PromptSet, dict[str, int]]:

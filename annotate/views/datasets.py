@@ -1,68 +1,133 @@
 """Preference datasets, and the files that hold them."""
 
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
-from django.conf import settings
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from annotate.models import PreferenceDataset
+from annotate.models import DatasetFile, PreferenceDataset
+from annotate.models.datasets import DatasetForm, Split
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
-from annotate.services import lineage
-from annotate.services.exporting import votes_behind
+from annotate.sending import path_in_home, send_file
+from annotate.services import errors, lineage
+from annotate.services.exporting import ENDINGS, ensure_file, votes_behind
+from annotate.services.exporting.recipe import FORMS_OF_VOTES
 from annotate.views import counts
+from annotate.views.export_words import tell_figures
 
-# What a dataset counts under each name: its pairs, and why others were left out.
-COUNTED = {
-    "pairs": gettext_lazy("pairs"),
-    "pairs_with_judges": gettext_lazy("pairs of these with votes of LLM judges"),
-    "held_out": gettext_lazy("held-out prompt"),
-    "empty_reply": gettext_lazy("empty reply"),
-    "same_replies": gettext_lazy("the same text twice"),
-    "no_decisive_vote": gettext_lazy("no vote for either side"),
-    "too_few_votes": gettext_lazy("too few votes"),
-    "margin_too_small": gettext_lazy("margin too small"),
-}
+JSONL = ".jsonl"
+ARCHIVES = (".zip", ".tar")
+PAIRS = (DatasetForm.DPO, DatasetForm.DPO_STANDARD, DatasetForm.REWARD)
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that can be had: `stored` where it was made before."""
+
+    split: str
+    kind: str
+    stored: DatasetFile | None
+    n_bytes: int | None
+
+    @property
+    def is_archive(self) -> bool:
+        """Tell whether it holds all parts and the card."""
+        return f".{self.kind}" in ARCHIVES
+
+    @property
+    def split_words(self) -> str:
+        """Say which part of the dataset it holds."""
+        return str(Split(self.split).label)
 
 
 @require_safe
 @role_required(Role.RESEARCHER)
 def dataset(request: SignedInRequest, pk: int) -> HttpResponse:
     """Show what a dataset holds, and how it was made."""
-    dataset = get_object_or_404(PreferenceDataset.objects.select_related("run"), pk=pk)
+    related = PreferenceDataset.objects.select_related("run", "created_by")
+    dataset = get_object_or_404(related, pk=pk)
+    sources = dataset.sources.select_related("run", "preference_set").order_by("pk")
     context = {
         "dataset": dataset,
         "run": dataset.run,
-        "counts": [(COUNTED.get(name, name), n) for name, n in sorted(dataset.counts.items())],
+        "is_of_pairs": dataset.form in PAIRS,
+        "can_be_trained_on": dataset.form == DatasetForm.DPO,
+        "sources": sources,
+        "filters": _tell_filters(dataset),
+        "figures": tell_figures(dataset.counts),
+        "n_test_rows": dataset.counts.get("test_rows", 0),
+        "agreement": dataset.counts.get("agreement"),
         "kinds": counts.votes_by_kind(votes_behind(dataset)),
         "training_runs": dataset.training_runs.select_related("base"),
-        "file": file_of(dataset),
+        "file": path_in_home(dataset.path),
+        "downloads": list_downloads(dataset),
         "withdrawn": lineage.withdrawn_since(dataset),
+        "is_bound": dataset.pk in lineage.find_bound([dataset]),
     }
     return render(request, "datasets/page.html", context)
 
 
 @require_safe
 @role_required(Role.RESEARCHER)
-def dataset_file(request: SignedInRequest, pk: int) -> FileResponse:
-    """Send a dataset's bytes as they were written."""
-    path = file_of(get_object_or_404(PreferenceDataset, pk=pk))
+def dataset_file(request: SignedInRequest, pk: int) -> HttpResponseBase:
+    """Send a dataset's rows to train on, as they were written."""
+    dataset = get_object_or_404(PreferenceDataset, pk=pk)
+    path = path_in_home(dataset.path)
     if path is None:
         raise Http404(_("The file of this dataset is no longer there."))
-    return FileResponse(
-        path.open("rb"),
-        as_attachment=True,
-        filename=path.name,
-        content_type="application/octet-stream",
-    )
+    return send_file(request, path, sha256=dataset.sha256)
 
 
-def file_of(dataset: PreferenceDataset) -> Path | None:
-    """Find the dataset's file; None where it is gone or would lie outside of KURABE_HOME."""
-    home = Path(settings.KURABE_HOME).resolve()
-    path = (home / dataset.path).resolve()
-    return path if path.is_relative_to(home) and path.is_file() else None
+@require_safe
+@role_required(Role.RESEARCHER)
+def dataset_part(request: SignedInRequest, pk: int, split: str, kind: str) -> HttpResponseBase:
+    """Send a part of a dataset in a file of another kind, which is made when first asked for."""
+    dataset = get_object_or_404(PreferenceDataset, pk=pk)
+    if split not in Split.values:
+        raise Http404(_("A dataset has rows to train on and rows to test on, and no others."))
+    try:
+        file = ensure_file(dataset, Split(split).value, f".{kind}")
+    except errors.ExportRefused as refusal:
+        raise Http404(str(refusal)) from refusal
+    path = path_in_home(file.path)
+    if path is None:
+        raise Http404(_("The file of this dataset is no longer there."))
+    return send_file(request, path, sha256=file.sha256)
+
+
+def list_downloads(dataset: PreferenceDataset) -> list[Download]:
+    """List every file that a dataset can be had in; none where its own file is gone."""
+    own = path_in_home(dataset.path)
+    if own is None:
+        return []
+    stored = {(each.split, each.ending): each for each in dataset.files.all()}
+    splits = [Split.TRAIN.value]
+    if any(split == Split.TEST for split, _ending in stored):
+        splits.append(Split.TEST.value)
+    found = []
+    for ending in ENDINGS:
+        for split in splits[:1] if ending in ARCHIVES else splits:
+            file = stored.get((split, ending))
+            n_bytes = file.n_bytes if file else None
+            if (split, ending) == (Split.TRAIN, JSONL):
+                n_bytes = own.stat().st_size
+            found.append(Download(split, ending.removeprefix("."), file, n_bytes))
+    return found
+
+
+def _tell_filters(dataset: PreferenceDataset) -> dict[str, Any]:
+    """Give how votes became rows; what is switched off stays out, and sources are told apart."""
+    by_majority = dataset.filters.get("method", "majority") == "majority"
+    idle = {"sources", "min_probability" if by_majority else "margin"}
+    if dataset.form in FORMS_OF_VOTES:
+        idle |= {"method", "min_votes", "margin", "min_probability"}
+    return {
+        name: value
+        for name, value in dataset.filters.items()
+        if name not in idle and value not in (None, False, [], "")
+    }

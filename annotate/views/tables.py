@@ -11,12 +11,11 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from annotate.services.cells import guard_cell
 from annotate.templatetags.kurabe import NONE, decimals, percent
 from annotate.views.plots.words import CODES, name_of
 
 ROWS_SHOWN = 250
-# What spreadsheets take for the beginning of a formula.
-FORMULAS = ("=", "+", "-", "@")
 
 # In the order in which a page shows them.
 TITLES: dict[str, Promise] = {
@@ -182,11 +181,6 @@ def as_csv(file_name: str, columns: Iterable[str], rows: Iterable[Sequence[Any]]
     response["Content-Disposition"] = f'attachment; filename="{file_name}.csv"'
     writer = csv.writer(response, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_as_text(value) for value in row] for row in rows)
+    # A name that somebody imported may look like a formula to a spreadsheet.
+    writer.writerows([guard_cell(value) for value in row] for row in rows)
     return response
-
-
-def _as_text(value: Any) -> Any:
-    """Keep a spreadsheet from taking a name that somebody imported for a formula."""
-    is_formula = isinstance(value, str) and value.lstrip().startswith(FORMULAS)
-    return f"'{value}" if is_formula else value

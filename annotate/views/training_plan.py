@@ -46,7 +46,7 @@ def plan_training(request: SignedInRequest, slug: str) -> HttpResponse:
 def _plan(request: SignedInRequest, form: TrainingForm) -> TrainingRun:
     plan, dataset = form.read_plan(), form.chosen_dataset
     if dataset is None:
-        return train_on_votes(rule=form.rule, created_by=request.user, **plan)
+        return train_on_votes(recipe=form.recipe, created_by=request.user, **plan)
     return start_training(dataset=dataset, created_by=request.user, **plan)
 
 

@@ -14,9 +14,13 @@ from annotate.models import (
     Candidate,
     Completion,
     DecisionRules,
+    Export,
     GenerationShard,
     Invitation,
     PassageMark,
+    PreferenceDataset,
+    PreferencePair,
+    PreferenceSet,
     RankingFigure,
     ReasonTag,
     Report,
@@ -30,7 +34,9 @@ from annotate.models import (
 from annotate.models.rankings import FigureKind
 from annotate.services import deciding, exclusions, measuring, states
 from annotate.services.changes import log_event
+from annotate.services.exporting import export_dataset, read_recipe
 from annotate.services.launching import draft_run, read_plan
+from annotate.services.lineage import votes_of_source
 from annotate.services.rankings import rank_now
 from tests import factories as make
 from tests.services.deciding.polls import open_grid, poll, prefer_first
@@ -114,6 +120,7 @@ def make_site() -> Site:
     add_outcomes(round_)
     add_estimate(round_)
     add_lineage(round_)
+    add_exports(round_)
     others = [make.make_open_round() for _run in range(9)]
     site = Site(
         round_=round_,
@@ -289,6 +296,29 @@ def add_outcomes(round_: Round) -> None:
     )  # fmt: skip
 
 
+def add_exports(round_: Round) -> None:
+    """Add a dataset mixed of votes and imported pairs, a child of it, and work in every state."""
+    run = round_.run
+    pairs = PreferenceSet.objects.create(slug="elsewhere", licence="CC-BY-NC-SA-4.0")
+    PreferencePair.objects.create(
+        preference_set=pairs,
+        key="k",
+        prompt=[{"role": "user", "content": "質問?"}],
+        chosen=[{"role": "assistant", "content": "良い回答"}],
+        rejected=[{"role": "assistant", "content": "悪い回答"}],
+        prompt_sha256="5f" * 32,
+        language="ja",
+    )
+    sources = [{"run": run.slug}, {"preference_set": "elsewhere", "weight": 3}]
+    dataset = export_dataset(read_recipe({"sources": sources}))
+    training = make_training(run, base=run.candidates.latest("pk"), dataset=dataset)
+    child = make.make_candidate(run, name="mixed", origin="dpo", training_run=training)
+    child.parents.add(training.base)
+    for state in (Export.State.QUEUED, Export.State.RUNNING, Export.State.FAILED):
+        failure = "The disk is full." if state == Export.State.FAILED else ""
+        Export.objects.create(run=run, recipe={}, state=state, failure=failure, n_total=9)
+
+
 def make_trainable(run: SelectionRun) -> Candidate:
     """Make a candidate that has weights."""
     return make.make_candidate(
@@ -348,7 +378,7 @@ def close(round_: Round, user: User) -> None:
 def list_pages(site: Site) -> Iterator[Shown]:
     """Yield every page, all of one reader together."""
     run, own = site.run, Annotator.objects.get(user=site.volunteer)
-    dataset, rate = run.datasets.get(), f"/rate/{run.slug}/"
+    dataset, rate = run.datasets.earliest("pk"), f"/rate/{run.slug}/"
     yield Shown(None, "/")
     yield Shown(None, "/sign-in/")
     yield Shown(None, "/sign-in/", ask_for_code)
@@ -426,12 +456,42 @@ def list_pages(site: Site) -> Iterator[Shown]:
     yield Shown(site.admin, f"/runs/{site.chosen_run.slug}/decided/1/")
     yield Shown(site.admin, f"/runs/{site.open_run.slug}/decided/")
     yield Shown(site.admin, f"/datasets/{dataset.pk}/")
+    yield from list_exports(site, dataset)
     for training_run in dataset.training_runs.all():
         yield Shown(site.admin, f"/training/{training_run.pk}/", open_details)
     yield Shown(site.admin, f"/runs/{run.slug}/train/", open_details)
     yield Shown(site.admin, f"/runs/{run.slug}/train/", refuse_a_training)
     yield Shown(site.admin, f"/runs/{site.open_run.slug}/train/")
     yield Shown(site.admin, "/reports/", open_details)
+    yield Shown(site.admin, "/me/tokens/", make_token_there)
+
+
+def make_token_there(page: Page) -> None:
+    """Make a token, which is shown this once."""
+    page.locator("#id_name").fill("night runs")
+    page.locator("#id_name").press("Enter")
+    page.locator("#secret").wait_for()
+
+
+def list_exports(site: Site, dataset: PreferenceDataset) -> Iterator[Shown]:
+    """Yield the pages of exports and of lineage."""
+    run = site.run
+    yield Shown(site.admin, f"/runs/{run.slug}/export/", choose_more)
+    yield Shown(site.admin, f"/runs/{run.slug}/export/", refuse_an_export)
+    yield Shown(site.admin, f"/runs/{site.open_run.slug}/export/", see_counted)
+    made = run.datasets.exclude(card="").latest("pk")
+    yield Shown(site.admin, f"/datasets/{made.pk}/", open_details)
+    for export in run.exports.order_by("pk"):
+        yield Shown(site.admin, f"/exports/{export.pk}/")
+    child = run.candidates.filter(training_run__isnull=False).latest("pk")
+    yield Shown(site.admin, f"/lineage/candidates/{child.pk}/")
+    yield Shown(site.admin, f"/lineage/datasets/{made.pk}/")
+    yield Shown(site.admin, f"/lineage/datasets/{dataset.pk}/")
+    source = made.sources.filter(run__isnull=False)[0]
+    yield Shown(site.admin, f"/lineage/sources/{source.pk}/votes/")
+    vote = votes_of_source(source).order_by("pk")[0]
+    yield Shown(site.admin, f"/lineage/votes/{vote.pk}/")
+    yield Shown(site.admin, "/lineage/votes/?id=nobodys")
 
 
 def ask_for_code(page: Page) -> None:
@@ -451,6 +511,28 @@ def refuse_a_training(page: Page) -> None:
     """Send a form with a setting that is no number."""
     page.locator("#id_epochs").fill("many")
     page.locator("#id_epochs").press("Enter")
+    page.locator("[role=alert]").wait_for()
+
+
+def see_counted(page: Page) -> None:
+    """Wait for what the choices give."""
+    page.locator("#counted .counted").wait_for()
+
+
+def choose_more(page: Page) -> None:
+    """Add a source, and open the rows that come of it."""
+    see_counted(page)
+    page.locator("#add-source").click()
+    page.locator("#id_mix-0-source").wait_for()
+    page.locator("#examples summary").first.wait_for()
+    open_details(page)
+
+
+def refuse_an_export(page: Page) -> None:
+    """Ask for what cannot be."""
+    see_counted(page)
+    page.locator("#id_margin").fill("0")
+    page.locator("#export-form").get_by_role("button").and_(page.locator("[value=export]")).click()
     page.locator("[role=alert]").wait_for()
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from annotate.models import (
     Annotator,
     Candidate,
+    DatasetSource,
     PreferenceDataset,
     Ranking,
     Round,
@@ -101,7 +102,7 @@ def make_ranking(run: SelectionRun, **fields: Any) -> Ranking:
 def make_dataset(
     run: SelectionRun, *, content: bytes = b'{"prompt": []}\n', **fields: Any
 ) -> PreferenceDataset:
-    """Store a dataset, with its file."""
+    """Store a dataset of the run's votes, with its file."""
     path = Path(settings.KURABE_HOME) / "datasets" / f"{run.slug}.jsonl"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
@@ -113,7 +114,17 @@ def make_dataset(
         "path": f"datasets/{run.slug}.jsonl",
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    return PreferenceDataset.objects.create(run=run, **defaults | fields)
+    dataset = PreferenceDataset.objects.create(run=run, **defaults | fields)
+    DatasetSource.objects.create(
+        dataset=dataset,
+        name=f"votes:{run.slug}",
+        run=run,
+        cutoff=dataset.cutoff,
+        voters=dataset.filters.get("voters", "together"),
+        round_number=dataset.filters.get("round"),
+        n_rows=dataset.n_pairs,
+    )
+    return dataset
 
 
 def make_training(run: SelectionRun, *, steps: int = 0, **fields: Any) -> TrainingRun:

@@ -13,8 +13,11 @@ from annotate.models import (
     CompletionMeasure,
     Consent,
     ConsentText,
+    DatasetFile,
+    DatasetSource,
     DecisionRules,
     Exclusion,
+    Export,
     GenerationShard,
     GoldPair,
     Invitation,
@@ -26,6 +29,8 @@ from annotate.models import (
     Participation,
     PassageMark,
     PreferenceDataset,
+    PreferencePair,
+    PreferenceSet,
     Ranking,
     RankingFigure,
     RatingRules,
@@ -37,6 +42,7 @@ from annotate.models import (
     RunDecision,
     RunEvent,
     RunPlan,
+    SelectionRun,
     Stop,
     Tally,
     TallyMark,
@@ -58,8 +64,11 @@ WRITTEN_ONCE = [
     Completion,
     CompletionMeasure,
     Consent,
+    DatasetFile,
+    DatasetSource,
     DecisionRules,
     Exclusion,
+    Export,
     GenerationShard,
     GoldPair,
     Invitation,
@@ -71,6 +80,8 @@ WRITTEN_ONCE = [
     Participation,
     PassageMark,
     PreferenceDataset,
+    PreferencePair,
+    PreferenceSet,
     Ranking,
     RankingFigure,
     RatingRules,
@@ -120,6 +131,21 @@ def everything() -> None:
     )
     add_launch(round_)
     add_judge(comparison)
+    add_exports(run)
+
+
+def add_exports(run: SelectionRun) -> None:
+    """Put a row into each table of exports that a training leaves empty."""
+    pairs = PreferenceSet.objects.create(slug="elsewhere")
+    PreferencePair.objects.create(
+        preference_set=pairs, key="k", prompt=[], chosen=[], rejected=[], prompt_sha256="0" * 64,
+        language="en",
+    )  # fmt: skip
+    DatasetFile.objects.create(
+        dataset=run.datasets.get(), split="test", ending=".jsonl", path="datasets/test.jsonl",
+        sha256="0" * 64, n_rows=1, n_bytes=1,
+    )  # fmt: skip
+    Export.objects.create(run=run, recipe={})
 
 
 def add_launch(round_: Round) -> None:

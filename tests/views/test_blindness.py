@@ -81,8 +81,7 @@ def test_api_lets_no_browser_of_a_volunteer_in() -> None:
     answers = {
         each: {client.get(each).status_code, client.post(each).status_code} for each in addresses
     }
-    assert answers.pop("/api/v1/") == {404}
-    assert {each: codes for each, codes in answers.items() if codes - {401, 405}} == {}
+    assert {each: codes for each, codes in answers.items() if codes != {401}} == {}
 
 
 def test_no_byte_tells_a_stranger() -> None:
@@ -323,7 +322,7 @@ def every_address(run: SelectionRun, *, pk: int, token: str = str(uuid.UUID(int=
     known = {
         "run": run.slug, "slug": run.slug, "pk": str(pk), "annotator": str(pk), "token": token,
         "kind": "growth", "table": "points", "number": "1", "judge": "judge",
-        "address": "no/such",
+        "address": "no/such", "form": "dpo", "ending": "jsonl", "split": "train",
     }  # fmt: skip
     return [
         "/" + re.sub(r"<\w+:(\w+)>", lambda found: known[found[1]], pattern)

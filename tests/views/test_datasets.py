@@ -26,13 +26,14 @@ def test_dataset_page_shows_what_it_holds_and_how_it_was_made() -> None:
     cast_votes(round_, make.make_annotator(kind="simulated"), 2)
     cast_votes(round_, make.make_annotator(), 1)
     dataset = make_dataset(round_.run)
-    page = words_of(dataset_page(dataset))
+    html = dataset_page(dataset)
+    page = words_of(html)
     assert "12 pairs of a chosen and a rejected answer" in page
     assert "Made from votes 3 simulated annotators: 2 people: 1" in page
     assert f"Cut-off in the vote ledger {10**9}" in page
-    assert f"SHA-256 {dataset.sha256}" in page
+    assert f'value="{dataset.sha256}" aria-labelledby="sha256"' in html
     assert "min_votes 1" in page
-    assert "held-out prompt 3 pairs 12" in page
+    assert "Left out held-out prompt 3" in page
 
 
 def test_dataset_page_counts_votes_up_to_its_cutoff_alone() -> None:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from annotate.models import Candidate
+from annotate.models import Candidate, DatasetSource, PreferenceSet
 
 # "NC" as a part of a licence's name, or in words.
 _NON_COMMERCIAL = re.compile(r"(?<![a-z])nc(?![a-z])|non[- ]?commercial|research[- ]only", re.I)
@@ -18,9 +19,10 @@ def is_non_commercial(licence: str) -> bool:
 def note_licences(candidate: Candidate) -> list[dict[str, Any]]:
     """List the licences of a candidate, its ancestors, and whose texts they were trained on.
 
-    `relation` is "itself", "parent" (weights it was made from, however far back) or "texts": a
-    candidate of a run whose votes one of these was trained on, under a licence that allows no
-    commercial use; texts of others ask for nothing.
+    `relation` is "itself", "parent" (weights it was made from, however far back), "texts": a
+    candidate of a run whose votes one of these was trained on, or "preferences": imported pairs
+    that one was trained on. The last two are told under a licence that allows no commercial use;
+    texts of others ask for nothing.
     """
     family = list(_ancestors(candidate))
     told = [
@@ -29,10 +31,21 @@ def note_licences(candidate: Candidate) -> list[dict[str, Any]]:
         if each.pk == candidate.pk or each.licence
     ]
     known = {each.pk for each in family}
-    for writer in _writers(family):
+    sources = _sources(family)
+    for writer in _writers(sources):
         if writer.pk not in known and is_non_commercial(writer.licence):
             told.append(_tell(writer, "texts"))
-    return told
+    return told + [
+        {
+            "candidate": each.slug,
+            "model": "",
+            "relation": "preferences",
+            "licence": each.licence,
+            "is_non_commercial": True,
+        }
+        for each in _preferences(sources)
+        if is_non_commercial(each.licence)
+    ]
 
 
 def _ancestors(candidate: Candidate) -> Iterable[Candidate]:
@@ -48,18 +61,31 @@ def _ancestors(candidate: Candidate) -> Iterable[Candidate]:
         waiting += each.parents.order_by("pk")
 
 
-def _writers(family: Iterable[Candidate]) -> list[Candidate]:
+def _sources(family: Iterable[Candidate]) -> list[DatasetSource]:
+    """List what the datasets were made of that the family was trained on."""
+    trained_on = [each.training_run.dataset_id for each in family if each.training_run is not None]
+    sources = DatasetSource.objects.filter(dataset__in=trained_on)
+    return list(sources.select_related("dataset", "preference_set").order_by("pk"))
+
+
+def _writers(sources: Iterable[DatasetSource]) -> list[Candidate]:
     """List the candidates whose completions may be in what the family was trained on."""
-    runs = {
-        each.training_run.dataset.run_id: each.training_run.dataset.created_at
-        for each in family
-        if each.training_run is not None
-    }
+    runs: dict[int, datetime] = {}
+    for source in sources:
+        if source.run_id is not None:
+            made_at = source.dataset.created_at
+            runs[source.run_id] = max(made_at, runs.get(source.run_id, made_at))
     found: list[Candidate] = []
     for run, made_at in sorted(runs.items()):
         writers = Candidate.objects.competing().filter(run=run, created_at__lte=made_at)
         found += writers.order_by("pk")
     return found
+
+
+def _preferences(sources: Iterable[DatasetSource]) -> list[PreferenceSet]:
+    """List the imported pairs among what the family was trained on."""
+    sets = {source.preference_set for source in sources if source.preference_set is not None}
+    return sorted(sets, key=lambda each: each.slug)
 
 
 def _tell(candidate: Candidate, relation: str) -> dict[str, Any]:

@@ -2,11 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
 
-from annotate.models import Candidate, Consent, PreferenceDataset, SelectionRun, Vote
-from annotate.services.exporting import votes_behind
+from annotate.models import (
+    Candidate,
+    Consent,
+    DatasetSource,
+    PreferenceDataset,
+    SelectionRun,
+    Vote,
+)
+from annotate.models.votes import VoteQuerySet
+from annotate.services.exporting.ballots import keep_voters
+from annotate.services.exporting.recipe import FORMS_OF_VOTES
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,10 @@ class Withdrawn:
         """How many there are in all."""
         return self.with_consent + self.single
 
+    def to_dict(self) -> dict[str, int]:
+        """Give both numbers by name."""
+        return {"with_consent": self.with_consent, "single": self.single}
+
 
 def withdrawn_since(dataset: PreferenceDataset) -> Withdrawn | None:
     """Count the votes that the dataset was made from and that were taken back; None for none."""
@@ -33,11 +48,17 @@ def withdrawn_since(dataset: PreferenceDataset) -> Withdrawn | None:
 
 
 def withdrawn_by_dataset(datasets: Iterable[PreferenceDataset]) -> dict[int, Withdrawn]:
-    """Count by dataset, in one query; a dataset whose votes all stand is left out.
+    """Count by dataset, in two queries; a dataset whose votes all stand is left out.
 
-    Votes on held-out prompts are not counted, since they never reach a dataset.
+    Votes on held-out prompts are not counted where they never reach a row.
     """
-    parts = [_withdrawn_votes(dataset) for dataset in datasets]
+    asked = [dataset.pk for dataset in datasets]
+    sources = DatasetSource.objects.filter(dataset__in=asked, run__isnull=False)
+    behind: dict[int, list[VoteQuerySet]] = {}
+    for source in sources.select_related("dataset", "run").order_by("pk"):
+        behind.setdefault(source.dataset_id, []).append(votes_of_source(source))
+    # A vote that counted for two sources of a dataset is one vote.
+    parts = [_withdrawn_votes(pk, reduce(or_, votes)) for pk, votes in behind.items()]
     if not parts:
         return {}
     rows = parts[0].union(*parts[1:], all=True)
@@ -66,17 +87,35 @@ def withdrawn_by_candidate(run: SelectionRun) -> dict[int, dict[int, Withdrawn]]
     return {pk: parts for pk, parts in found.items() if parts}
 
 
-def _withdrawn_votes(dataset: PreferenceDataset) -> QuerySet[Vote, tuple[int, int, int]]:
-    """Give one row: the dataset, votes taken back, and how many of them with the consent."""
+def is_of_consent() -> Exists:
+    """Tell of votes whether their annotator took a consent back after they were cast."""
     taken_back = Consent.objects.filter(
         annotator=OuterRef("comparison__annotator"), withdrawn_at__gte=OuterRef("created_at")
     )
-    votes = votes_behind(dataset)
+    return Exists(taken_back)
+
+
+def votes_of_source(source: DatasetSource) -> VoteQuerySet:
+    """Find the votes that a source was made of; imported pairs have none.
+
+    No pair is made of votes on held-out prompts; where a row is a vote, they are to test on.
+    """
+    if source.run is None or source.cutoff is None:
+        return Vote.objects.none()
+    counted = Vote.objects.of_run(source.run).counting_at(source.cutoff)
+    votes = keep_voters(counted, source.voters, source.round_number)
+    if source.dataset.form in FORMS_OF_VOTES:
+        return votes
+    return votes.filter(comparison__prompt__is_held_out=False)
+
+
+def _withdrawn_votes(dataset: int, votes: VoteQuerySet) -> QuerySet[Vote, tuple[int, int, int]]:
+    """Give one row: the dataset, votes taken back, and how many of them with the consent."""
     return (
-        votes.filter(withdrawn_number__isnull=False, comparison__prompt__is_held_out=False)
+        votes.filter(withdrawn_number__isnull=False)
         .order_by()
-        .annotate(is_of_consent=Exists(taken_back))
-        .values(dataset=Value(dataset.pk))
+        .annotate(is_of_consent=is_of_consent())
+        .values(dataset=Value(dataset))
         .annotate(n=Count("pk"), n_of_consent=Count("pk", filter=Q(is_of_consent=True)))
         .values_list(F("dataset"), "n", "n_of_consent")
     )

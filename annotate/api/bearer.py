@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 from ninja.errors import AuthorizationError
 from ninja.security import HttpBearer
 
+from annotate.api.limits import count_failure, count_request
 from annotate.models import ApiToken, User
 from annotate.models.tokens import TokenScope
 from annotate.services.tokens import ROLE_FOR, allows, find_token
@@ -28,9 +29,14 @@ class Bearer(HttpBearer):
 
         Raises:
             AuthorizationError: it holds, and does not allow this.
+            TooManyRequests: it was used too often, or too many that do not hold came from there.
         """
         found = find_token(token.strip())
-        if found is not None and not allows(found, self.scope):
+        if found is None:
+            request.standing = count_failure(request)  # type: ignore[attr-defined]
+            return None
+        request.standing = count_request(request, found)  # type: ignore[attr-defined]
+        if not allows(found, self.scope):
             message = _(
                 "This needs a token of scope “%(scope)s”, of an account with role %(role)s."
             )

@@ -4,20 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from ninja import Field, Schema
-from ninja.pagination import LimitOffsetPagination
 from pydantic import ConfigDict
 
 from annotate.models import RunEvent, TrainingRun
-
-
-class Pages(LimitOffsetPagination):
-    """A list in parts: from `offset`, at most `limit` at once."""
-
-    class Input(Schema):
-        """Which part."""
-
-        limit: int = Field(100, ge=1, le=1000)
-        offset: int = Field(0, ge=0)
 
 
 class RunLine(Schema):

@@ -11,12 +11,13 @@ from ninja import Router, Status
 from ninja.pagination import paginate
 
 from annotate.api.bearer import Bearer, account_of
+from annotate.api.pages import Pages
 from annotate.api.runs import ADMIN, find_run
-from annotate.api.schemas import MetricOut, Pages, TrainingIn, TrainingLine, TrainingOut
+from annotate.api.schemas import MetricOut, TrainingIn, TrainingLine, TrainingOut
 from annotate.models import Candidate, PreferenceDataset, SelectionRun, TrainingMetric, TrainingRun
 from annotate.services import training_states
 from annotate.services.errors import TrainingRefused, names_like
-from annotate.services.exporting import PairRule
+from annotate.services.exporting import votes_of
 from annotate.services.training import start_training, train_on_votes
 from annotate.services.training_settings import refuse_unknown
 
@@ -28,10 +29,10 @@ steering = Router(auth=Bearer(ADMIN.scope))
     "/runs/{slug:slug}/trainings", response=list[TrainingLine],
     summary="List a run's trainings, newest first",
 )  # fmt: skip
-@paginate(Pages)
+@paginate(Pages, order="-pk")
 def list_trainings(request: HttpRequest, slug: str) -> QuerySet[TrainingRun]:
     """Those of the run's candidates."""
-    return _trainings().filter(base__run=find_run(slug)).order_by("-pk")
+    return _trainings().filter(base__run=find_run(slug))
 
 
 @router.post(
@@ -55,7 +56,7 @@ def plan(
         **body.settings,
     }
     if body.dataset is None:
-        training_run = train_on_votes(rule=PairRule(voters=body.voters), **told)
+        training_run = train_on_votes(recipe=votes_of(slug, voters=body.voters), **told)
     else:
         training_run = start_training(dataset=_find_dataset(run, body.dataset), **told)
     response["Location"] = reverse("api:show_training", args=[training_run.pk])
@@ -73,10 +74,10 @@ def show(request: HttpRequest, pk: int) -> TrainingRun:
 @router.get(
     "/trainings/{int:pk}/metrics", response=list[MetricOut], summary="What a training measured"
 )
-@paginate(Pages)
+@paginate(Pages, order="step")
 def metrics(request: HttpRequest, pk: int) -> QuerySet[TrainingMetric]:
     """A row for each step, the first one first."""
-    return _find(pk).metrics.order_by("step")
+    return _find(pk).metrics.all()
 
 
 @steering.post("/trainings/{int:pk}/stop", response=TrainingOut, summary="Stop a training")

@@ -39,7 +39,7 @@ def make_token(
     """
     if not name.strip():
         raise errors.TokenRefused(_("Say what the token is for."))
-    if not _has_role(user, TokenScope(scope)):
+    if not may_have(user, TokenScope(scope)):
         message = _(
             "Account %(user)s is a %(role)s, and scope “%(scope)s” needs the role %(least)s."
         )
@@ -60,7 +60,7 @@ def find_token(secret: str) -> ApiToken | None:
     token = ApiToken.objects.select_related("user").filter(digest=digest(secret)).first()
     if token is None or token.revoked_at is not None or not token.user.is_active:
         return None
-    if token.expires_at is not None and token.expires_at <= now:
+    if token.has_ended(now):
         return None
     if token.last_used_at is None or now - token.last_used_at > USE_NOTED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
@@ -70,7 +70,7 @@ def find_token(secret: str) -> ApiToken | None:
 def allows(token: ApiToken, scope: str) -> bool:
     """Tell whether a token may do what this scope stands for, by its account's role today."""
     reaches = _SCOPES.index(TokenScope(token.scope)) >= _SCOPES.index(TokenScope(scope))
-    return reaches and _has_role(token.user, TokenScope(scope))
+    return reaches and may_have(token.user, TokenScope(scope))
 
 
 def revoke_token(*, token: ApiToken) -> None:
@@ -83,5 +83,6 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _has_role(user: User, scope: TokenScope) -> bool:
+def may_have(user: User, scope: TokenScope) -> bool:
+    """Tell whether an account's role of today allows tokens of this scope."""
     return _ROLES.index(Role(user.role)) >= _ROLES.index(ROLE_FOR[scope])

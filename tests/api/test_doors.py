@@ -1,6 +1,8 @@
 """Who may use the API, and what strangers learn of it: nothing."""
 
 import re
+import uuid
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -21,9 +23,10 @@ DESCRIPTION = "/api/v1/openapi.json"
 
 
 def operations() -> list[tuple[str, str]]:
-    """List every operation of the API: method and address, with a run `r` and a part 1."""
+    """List every operation of the API: method and address, of a run or set `r` and a part 1."""
     described = api.get_openapi_schema()["paths"]
-    filled = {"{slug}": "r", "{pk}": "1"}
+    filled = {"{slug}": "r", "{pk}": "1", "{form}": "dpo", "{ending}": "jsonl",
+              "{token}": str(uuid.UUID(int=4))}  # fmt: skip
     return [
         (method, re.sub(r"{\w+}", lambda found: filled[found[0]], path))
         for path, methods in described.items()
@@ -94,15 +97,46 @@ def test_account_that_was_switched_off_has_no_way_in() -> None:
     assert program.get("/api/v1/runs").status_code == 401
 
 
-def test_scope_that_is_too_small_reads_and_does_not_steer() -> None:
+# The least scope of each operation that needs more than `read`, by its method and address.
+NEEDS = {
+    "export": {
+        ("get", "/datasets/1/dpo.jsonl"), ("get", "/runs/r/votes.jsonl"),
+        ("get", "/runs/r/arena.jsonl"), ("post", "/exports"), ("post", "/exports/preview"),
+    },
+    "write": {
+        ("post", "/prompt-sets/r/prompts"), ("post", "/runs/r/completions"),
+        ("post", "/runs/r/votes"),
+    },
+    "admin": {
+        ("post", "/runs"), ("put", "/runs/r"), ("delete", "/runs/r"), ("post", "/runs/r/launch"),
+        ("post", "/runs/r/pause"), ("post", "/runs/r/resume"), ("post", "/runs/r/cancel"),
+        ("post", "/runs/r/shards/1/retry"), ("post", "/runs/r/trainings"),
+        ("post", "/trainings/1/stop"), ("post", "/trainings/1/keep"),
+        ("post", "/trainings/1/resume"),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scope", ["read", "export", "write", "admin"])
+def test_every_operation_asks_for_its_scope_and_no_more(scope: str) -> None:
+    """What a scope is too small for is refused; all else is looked at, whatever comes of it."""
     make.make_run(slug="r")
-    program = Program("admin", "write")
-    assert program.get("/api/v1/runs/r").status_code == 200
+    program = Program("admin", scope)
+    scopes = ["read", "export", "write", "admin"]
+    refused: Counter[str] = Counter()
     for method, address in operations():
-        if method != "get" and address != "/api/v1/forecast":
-            answer = ask(program, method, address)
-            assert (answer.status_code, address) == (403, address)
-            assert "needs a token of scope “admin”" in answer.json()["detail"]
+        least = next(
+            (each for each, needing in NEEDS.items()
+             if (method, address.removeprefix("/api/v1")) in needing), "read"
+        )  # fmt: skip
+        answer = ask(program, method, address)
+        is_refused = scopes.index(scope) < scopes.index(least)
+        assert (answer.status_code == 403) == is_refused, (method, address)
+        if is_refused:
+            refused[least] += 1
+            assert f"needs a token of scope “{least}”" in answer.json()["detail"]
+    larger = scopes[scopes.index(scope) + 1 :]
+    assert refused == {each: len(NEEDS[each]) for each in larger}
 
 
 def test_admins_token_does_what_its_accounts_role_allows_today() -> None:
@@ -160,7 +194,9 @@ def test_site_has_no_page_that_loads_documentation_from_elsewhere() -> None:
     assert browser_of(make.make_user("admin")).get("/api/v1/docs").status_code in (401, 404)
 
 
-def test_answers_stay_out_of_every_cache() -> None:
+def test_answers_are_kept_by_nobody_but_who_asked() -> None:
+    """And by them only to be asked for again; what is not tagged is not kept at all."""
     program = Program("researcher", "read")
-    for address in ("/api/v1/runs", "/api/v1/runs/none"):
-        assert program.get(address)["Cache-Control"] == "no-store"
+    assert program.get("/api/v1/runs")["Cache-Control"] == "private, no-cache"
+    for answer in (program.get("/api/v1/runs/none"), program.post("/api/v1/forecast")):
+        assert answer["Cache-Control"] == "no-store"

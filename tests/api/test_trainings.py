@@ -59,8 +59,10 @@ def test_training_is_watched(admin: Program, reader: Program, base: Candidate) -
     TrainingRun.objects.update(forecast={"pairs": 2})
     told = reader.read(f"/trainings/{pk}")
     assert (told["state"], told["last"]["step"], told["forecast"]) == ("running", 3, {"pairs": 2})
-    rows = reader.read(f"/trainings/{pk}/metrics", offset=1)
-    assert [row["step"] for row in rows["items"]] == [2, 3]
+    first = reader.read(f"/trainings/{pk}/metrics", limit=1)
+    cursor = first["next"].split("cursor=")[1].split("&")[0]
+    rest = reader.read(f"/trainings/{pk}/metrics", cursor=cursor)
+    assert [row["step"] for row in first["items"] + rest["items"]] == [1, 2, 3]
     (line,) = reader.read(f"/runs/{base.run.slug}/trainings")["items"]
     assert (line["id"], line["state"]) == (pk, "running")
 

@@ -81,7 +81,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # It pads every answer by a random length, so that sizes tell nothing of secrets (BREACH).
-    "django.middleware.gzip.GZipMiddleware",
+    "annotate.compression.CompressionMiddleware",
     "annotate.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -228,6 +228,12 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else
 # Proxies before the site that add to X-Forwarded-For: attempts are counted by address.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "1" if HTTPS_ONLY else "0"))
 
+# What a token may ask of the API, and how many that do not hold may come from one address.
+API_REQUESTS_PER_MINUTE = int(os.environ.get("API_REQUESTS_PER_MINUTE", "1200"))
+API_FAILURES_PER_MINUTE = int(os.environ.get("API_FAILURES_PER_MINUTE", "30"))
+# The largest body of rows (prompts, completions, votes) that the API takes at once.
+API_MAX_BODY_MIB = int(os.environ.get("API_MAX_BODY_MIB", "64"))
+
 # How long a comparison stays with the volunteer it was drawn for before another may get it.
 LEASE_S = int(os.environ.get("LEASE_S", "1800"))
 
@@ -243,3 +249,6 @@ ENGINE_PYTHON = {
 # More words in Latin letters that are no leakage in any language, between spaces; a file of them
 # can be named by LOAN_TOKENS_FILE. After a change: manage.py measure --again.
 LOAN_TOKENS = frozenset(env_str("LOAN_TOKENS").split())
+
+# Pushes datasets to a hub; without one, that is refused.
+HF_TOKEN = env_str("HF_TOKEN")

@@ -206,7 +206,7 @@ def turn_the_loop(run: SelectionRun) -> None:
         vote_with_marks(user=user)
     rankings.store_rankings(run=run, settings=RankingSettings())
     rankings.store_rankings(run=run, settings=RankingSettings(), by="language")
-    dataset = exporting.export_preferences(run=run, rule=exporting.PairRule())
+    dataset = exporting.export_dataset(exporting.votes_of(run.slug))
     training_run = training.start_training(
         dataset=dataset,
         base=run.candidates.get(name=CANDIDATES[0]),

@@ -24,18 +24,21 @@ MAY_IMPORT = {
     "annotate.postgres": {"annotate.postgres"},
     "annotate.services": {
         "annotate.services", "annotate.models", *PURE, "annotate.demo",
-        "training.config", "training.data", "training.run_files", "training.presets",
+        "training.config", "training.data", "training.licences", "training.run_files",
+        "training.presets",
     },
     "annotate.tasks": {"annotate.services", "annotate.models"},
     "annotate.views": {
         "annotate.views", "annotate.services", "annotate.models", "annotate.forms",
         "annotate.permissions", "annotate.rendering", "annotate.templatetags",
+        "annotate.sending",
     },
     # The names of prompt formats, presets and sampling parameters are those of `generation`.
     "annotate.forms": {
         "annotate.forms", "annotate.services", "annotate.models", "annotate.generation",
     },
     "annotate.permissions": {"annotate.models"},
+    "annotate.sending": set(),
     "annotate.middleware": {"annotate.models"},
     "annotate.templatetags": {
         "annotate.models", "annotate.permissions", "annotate.rendering", "annotate.services",
@@ -45,6 +48,7 @@ MAY_IMPORT = {
     },
     "annotate.api": {
         "annotate.api", "annotate.services", "annotate.models", "annotate.permissions",
+        "annotate.formats", "annotate.sending",
     },
     "annotate.urls": {"annotate.api", "annotate.views"},
     "annotate.management": {
@@ -59,7 +63,7 @@ WITHOUT_DJANGO = {"annotate.ranking", "annotate.generation", "annotate.formats",
                   "annotate.rendering", "training"}  # fmt: skip
 # Start-up files, which import nothing of the house.
 ALONE = {"annotate", "annotate.apps", "annotate.settings", "annotate.wsgi", "annotate.checks",
-         "annotate.static_files"}  # fmt: skip
+         "annotate.compression", "annotate.static_files"}  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, Path]]:

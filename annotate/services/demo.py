@@ -33,7 +33,7 @@ from annotate.models import (
 from annotate.ranking import RankingSettings
 from annotate.ranking.win_rate import WinRate, win_rate
 from annotate.services import generating, rounds
-from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.exporting import export_dataset, votes_of
 from annotate.services.gold import import_gold
 from annotate.services.processes import ProcessFailed, run_module
 from annotate.services.rankings import store_rankings
@@ -261,7 +261,7 @@ def _train(run: SelectionRun, seed: int, report: Report) -> TrainingRun:
         return training_run
     ranking = Ranking.objects.filter(run=run, filters={"round": 1}).latest("id")
     base = run.candidates.get(pk=ranking.standings[0]["candidate_id"])
-    dataset = export_preferences(run=run, rule=PairRule())
+    dataset = export_dataset(votes_of(run.slug))
     report.step(f"Exported {dataset.n_pairs} pairs of chosen and rejected replies for DPO")
     return start_training(
         dataset=dataset,

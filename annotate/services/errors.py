@@ -98,6 +98,14 @@ class ImportRefused(Refused):
     """A file contradicts what is there, or lacks what it needs."""
 
 
+class FaultsFound(ImportRefused):
+    """Faults of a file were gathered, so nothing of it was kept; `counts` says what was read."""
+
+    def __init__(self, message: str, *, counts: Any) -> None:
+        super().__init__(message)
+        self.counts = counts
+
+
 class WrongState(Refused):
     """The run is not in a state that allows this."""
 
@@ -162,6 +170,14 @@ class PlanRefused(Refused):
         self.faults = list(faults)
 
 
+class RecipeRefused(ExportRefused):
+    """A dataset cannot be made so; `faults` are all that is wrong in its recipe."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(map(str, faults)))
+        self.faults = list(faults)
+
+
 class PreviewFailed(Refused):
     """What a model would read cannot be shown; the text says why."""
 
@@ -204,6 +220,10 @@ class GenerationFailed(Exception):
 
 class GenerationInterrupted(Exception):
     """The engine's process was killed, or its worker is about to end; another try may do."""
+
+
+class ExportInterrupted(Exception):
+    """The export's worker is about to end, or something is in its way; another try may do."""
 
 
 class TrainingFailed(Exception):

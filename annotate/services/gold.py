@@ -21,7 +21,7 @@ from annotate.models import (
 )
 from annotate.models.comparisons import Outcome, Purpose
 from annotate.services import errors
-from annotate.services.importing.counts import Counts, refuse
+from annotate.services.importing.counts import Counts
 
 USES = (Purpose.GOLD, Purpose.PRACTICE)
 WRITERS = ("written 1", "written 2")
@@ -161,7 +161,7 @@ def import_gold(*, rows: Iterable[GoldRow], run: SelectionRun, by: User | None =
                     by=by,
                 )
             except errors.GoldRefused as refusal:
-                refuse(row.location, str(refusal))
+                raise errors.ImportRefused(f"{row.location}: {refusal}") from refusal
             counts.add(new=int(pair.pk not in known), equal=int(pair.pk in known))
             known.add(pair.pk)
     return counts

@@ -1,5 +1,6 @@
-"""What a process keeps in memory of the database, by version."""
+"""What a process keeps in memory of the database, by version, and what it gives back."""
 
+import ctypes
 import threading
 from collections import OrderedDict
 from datetime import datetime
@@ -37,3 +38,10 @@ class Newest(Generic[Kept]):
             self._kept.move_to_end(key)
             while len(self._kept) > self._n_kept:
                 self._kept.popitem(last=False)
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system, which glibc keeps for later; elsewhere, do nothing."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

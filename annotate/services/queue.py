@@ -9,7 +9,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued, JobAborted
 from procrastinate.jobs import Job
 
-from annotate.services.errors import GenerationInterrupted, TrainingInterrupted
+from annotate.services.errors import (
+    ExportInterrupted,
+    GenerationInterrupted,
+    TrainingInterrupted,
+)
 
 TRIES = 3
 TRY_AGAIN_S = 5
@@ -24,7 +28,11 @@ class AnotherTry(BaseRetryStrategy):
             return RetryDecision()
         is_machine = isinstance(
             exception,
-            GenerationInterrupted | TrainingInterrupted | OperationalError | InterfaceError,
+            GenerationInterrupted
+            | TrainingInterrupted
+            | ExportInterrupted
+            | OperationalError
+            | InterfaceError,
         )
         if is_machine and not self.is_last(job):
             return RetryDecision(retry_in={"seconds": TRY_AGAIN_S})

@@ -20,7 +20,7 @@ from annotate.models import (
 )
 from annotate.services import errors, generating, rounds
 from annotate.services.changes import log_event
-from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.exporting import Recipe, export_dataset
 from annotate.services.processes import (
     STOPPED_STATUS,
     ProcessFailed,
@@ -95,8 +95,11 @@ def start_training(
     return run
 
 
-def train_on_votes(*, base: Candidate, rule: PairRule, **plan: Any) -> TrainingRun:
+def train_on_votes(*, base: Candidate, recipe: Recipe, **plan: Any) -> TrainingRun:
     """Export the votes that stand now, and plan a training on them as `start_training` does.
+
+    Args:
+        recipe: of form `dpo`; `exporting.votes_of(base.run.slug)` is the plainest.
 
     Raises:
         TrainingRefused, ExportRefused, LedgerBusy: and then nothing is exported, but for what is
@@ -104,8 +107,24 @@ def train_on_votes(*, base: Candidate, rule: PairRule, **plan: Any) -> TrainingR
     """
     checked = {name: value for name, value in plan.items() if name not in _OF_THE_ROW}
     refuse_unfit(base=base, **checked)
-    dataset = export_preferences(run=base.run, rule=rule, created_by=plan.get("created_by"))
+    refuse_recipe(base=base, recipe=recipe)
+    dataset = export_dataset(recipe, plan.get("created_by"))
     return start_training(dataset=dataset, base=base, **plan)
+
+
+def refuse_recipe(*, base: Candidate, recipe: Recipe) -> None:
+    """Refuse rows that no training of the base reads.
+
+    Raises:
+        TrainingRefused: they are of another form, or belong to another run.
+    """
+    if recipe.form != "dpo":
+        message = _("A training reads rows of form dpo, and not of form %(form)s.")
+        raise errors.TrainingRefused(message % {"form": recipe.form}, field="dataset")
+    if recipe.home.run != base.run.slug:
+        message = _("Candidate “%(name)s” is of run %(run)s, whose votes must come first.")
+        told = {"name": base.name, "run": base.run.slug}
+        raise errors.TrainingRefused(message % told, field="dataset")
 
 
 def refuse_unfit(

@@ -12,8 +12,8 @@ from django.conf import settings
 
 from annotate.models import Candidate, PreferenceDataset
 from annotate.services import errors
-from annotate.services.exporting import PairRule, draft_preferences
-from annotate.services.training import make_config, refuse_unfit, write_inputs
+from annotate.services.exporting import Recipe, draft_dataset, resolve, votes_of
+from annotate.services.training import make_config, refuse_recipe, refuse_unfit, write_inputs
 from annotate.services.training_rows import check_pairs
 
 
@@ -21,7 +21,7 @@ def foretell_training(
     *,
     base: Candidate,
     dataset: PreferenceDataset | None = None,
-    rule: PairRule | None = None,
+    recipe: Recipe | None = None,
     child_name: str = "",
     preset: str = "",
     **wishes: Any,
@@ -31,7 +31,7 @@ def foretell_training(
     It loads the model and measures a step, in a process of its own.
 
     Args:
-        dataset: None: the votes that stand now, by `rule`.
+        dataset: None: the votes that stand now, by `recipe`.
         preset, wishes: as `training.start_training` takes them.
 
     Raises:
@@ -44,7 +44,9 @@ def foretell_training(
     with tempfile.TemporaryDirectory(dir=home, prefix="forecast-") as name:
         folder = Path(name)
         if dataset is None:
-            dataset = draft_preferences(run=base.run, rule=rule or PairRule(), folder=folder)
+            recipe = recipe or votes_of(base.run.slug)
+            refuse_recipe(base=base, recipe=recipe)
+            dataset = draft_dataset(resolve(recipe), folder).dataset
         check_pairs(dataset=dataset)
         config = make_config(base=base, folder=folder, fields=fields)
         write_inputs(dataset=dataset, base=base, config=config)

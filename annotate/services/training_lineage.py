@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from annotate.models import Candidate, PreferenceDataset, TrainingRun
+from annotate.models import Candidate, DatasetSource, PreferenceDataset, TrainingRun
 from annotate.services.deciding.licences import is_non_commercial, note_licences
 from annotate.services.exporting import votes_behind
 from annotate.services.training_rows import PairsRead
@@ -16,16 +16,19 @@ Source = dict[str, Any]
 def list_sources(
     *, base: Candidate, dataset: PreferenceDataset, writers: Iterable[str]
 ) -> list[Source]:
-    """List the models that go into a training, as `deciding.licences` tells them.
+    """List what goes into a training, as `deciding.licences` tells it.
 
-    They are the base, what it was made from, and whoever wrote replies of the dataset ("texts").
+    That is the base, what it was made from, whoever wrote replies of the dataset ("texts"), and the
+    imported pairs in it ("preferences").
 
     Args:
-        writers: names of the candidates of the dataset's run that wrote them.
+        writers: names of the candidates of the dataset's runs that wrote them.
     """
     sources = note_licences(base)
     known = {(each["candidate"], each["model"]) for each in sources}
-    for writer in dataset.run.candidates.filter(name__in=set(writers)).order_by("pk"):
+    parts = DatasetSource.objects.filter(dataset=dataset.pk).select_related("preference_set")
+    runs = {dataset.run_id, *(part.run_id for part in parts if part.run_id)}
+    for writer in Candidate.objects.filter(run__in=runs, name__in=set(writers)).order_by("pk"):
         if (writer.name, writer.model) not in known:
             sources.append(
                 {
@@ -34,6 +37,18 @@ def list_sources(
                     "relation": "texts",
                     "licence": writer.licence,
                     "is_non_commercial": is_non_commercial(writer.licence),
+                }
+            )
+    sets = {part.preference_set for part in parts if part.preference_set is not None}
+    for each in sorted(sets, key=lambda each: each.slug):
+        if (each.slug, "") not in known:
+            sources.append(
+                {
+                    "candidate": each.slug,
+                    "model": "",
+                    "relation": "preferences",
+                    "licence": each.licence,
+                    "is_non_commercial": is_non_commercial(each.licence),
                 }
             )
     return sources

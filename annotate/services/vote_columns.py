@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import BigIntegerField, Case, FloatField, Value, When
+from django.db.models import BigIntegerField, Case, FloatField, QuerySet, Value, When
 from django.db.models.functions import Cast, Coalesce
 from numpy.typing import NDArray
 
@@ -23,7 +23,8 @@ Votes = NDArray[np.void]
 """
 
 _SIDE_CODES = {Side.LEFT.value: 1, Side.RIGHT.value: -1}
-PIECE_BYTES = 1 << 24
+_INTEGER = BigIntegerField()
+PIECE_BYTES = 1 << 20
 _HEADER_BYTES = 19
 _END_BYTES = 2
 
@@ -37,10 +38,29 @@ def read_votes(*, run: SelectionRun, cutoff: int, filters: Mapping[str, Any]) ->
     """
     votes = keep_slices(Vote.objects.of_run(run).counting_at(cutoff), filters)
     columns = _columns()
-    sql, params = votes.order_by().values_list(*columns.values()).query.sql_with_params()
-    blocks = list(_copy_out(sql, params, list(columns)))
-    read = np.concatenate(blocks) if blocks else np.empty(0, _row_type(list(columns)))
+    blocks = list(copy_out(votes.order_by(), columns))
+    read = np.concatenate(blocks) if blocks else np.empty(0, _row_type(columns))
     return read[np.argsort(read["number"], kind="stable")]
+
+
+def copy_out(rows: QuerySet[Any], columns: Mapping[str, Cast]) -> Iterator[NDArray[np.void]]:
+    """Yield blocks of rows as structured arrays, far quicker than one Python object a value.
+
+    Args:
+        columns: by name: casts to BigIntegerField or FloatField that are never null.
+    """
+    sql, params = rows.values_list(*columns.values()).query.sql_with_params()
+    yield from _copy_out(sql, params, _row_type(columns))
+
+
+def outcome_codes() -> Cast:
+    """Give a vote's outcome as the code of `annotate.ranking`."""
+    return Cast(_code("outcome", {label: n for n, label in enumerate(OUTCOMES)}), _INTEGER)
+
+
+def side_codes() -> Cast:
+    """Give the side of completion a: 1 left, -1 right, 0 not known."""
+    return Cast(_code("comparison__side_a", _SIDE_CODES), _INTEGER)
 
 
 def number_pairs(votes: Votes) -> NDArray[np.int64]:
@@ -62,14 +82,11 @@ def _columns() -> dict[str, Cast]:
         for name in ("round", "annotator", "prompt", "candidate_a", "candidate_b", "completion_a",
                      "completion_b")
     }  # fmt: skip
-    codes = {
-        "outcome": _code("outcome", {label: code for code, label in enumerate(OUTCOMES)}),
-        "side": _code(f"{path}side_a", _SIDE_CODES),
-    }
     propensity = Coalesce(f"{path}propensity", float("nan"), output_field=FloatField())
     return {
-        **{name: Cast(field, BigIntegerField()) for name, field in fields.items()},
-        **{name: Cast(code, BigIntegerField()) for name, code in codes.items()},
+        **{name: Cast(field, _INTEGER) for name, field in fields.items()},
+        "outcome": outcome_codes(),
+        "side": side_codes(),
         "propensity": Cast(propensity, FloatField()),
     }
 
@@ -79,9 +96,11 @@ def _code(field: str, codes: Mapping[str, int]) -> Case:
     return Case(*whens, default=Value(0))
 
 
-def _copy_out(sql: str, params: Sequence[Any], names: list[str]) -> Iterator[Votes]:
-    """Yield rows as PostgreSQL sends them: far quicker than one Python object a value."""
-    width = _wire_type(names).itemsize
+def _copy_out(
+    sql: str, params: Sequence[Any], kind: np.dtype[np.void]
+) -> Iterator[NDArray[np.void]]:
+    """Yield rows as PostgreSQL sends them."""
+    width = _wire_type(kind).itemsize
     rest, before = b"", _HEADER_BYTES
     with (
         connection.wrap_database_errors,
@@ -94,7 +113,7 @@ def _copy_out(sql: str, params: Sequence[Any], names: list[str]) -> Iterator[Vot
             # The header, and two bytes after the last row, have no row's length.
             whole = (len(rest) - before - _END_BYTES) // width * width
             if whole > 0:
-                yield _decode(rest[before : before + whole], names)
+                yield _decode(rest[before : before + whole], kind)
                 rest, before = rest[before + whole :], 0
 
 
@@ -111,22 +130,23 @@ def _in_large_pieces(copy: Any) -> Iterator[bytes]:
     yield b"".join(pieces)
 
 
-def _decode(rows: bytes, names: list[str]) -> Votes:
-    sent = np.frombuffer(rows, _wire_type(names))
-    read = np.empty(len(sent), _row_type(names))
-    for name in names:
+def _decode(rows: bytes, kind: np.dtype[np.void]) -> NDArray[np.void]:
+    sent = np.frombuffer(rows, _wire_type(kind))
+    read = np.empty(len(sent), kind)
+    for name in kind.names or ():
         read[name] = sent[name]
     return read
 
 
-def _row_type(names: list[str]) -> np.dtype[np.void]:
-    return np.dtype([(name, "f8" if name == "propensity" else "i8") for name in names])
+def _row_type(columns: Mapping[str, Cast]) -> np.dtype[np.void]:
+    """Give 8 bytes to each column."""
+    is_float = {name: isinstance(each.output_field, FloatField) for name, each in columns.items()}
+    return np.dtype([(name, "f8" if is_float[name] else "i8") for name in columns])
 
 
-def _wire_type(names: list[str]) -> np.dtype[np.void]:
+def _wire_type(kind: np.dtype[np.void]) -> np.dtype[np.void]:
     """Give a row of PostgreSQL's binary COPY: the number of fields, then each behind its length."""
     fields = [("fields", ">i2")]
-    for name in names:
-        fields += [(f"length of {name}", ">i4")]
-        fields += [(name, ">f8" if name == "propensity" else ">i8")]
+    for name in kind.names or ():
+        fields += [(f"length of {name}", ">i4"), (name, f">{kind[name].kind}8")]
     return np.dtype(fields)

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 
-from annotate.models import Completion, TrainingRun
+from annotate.models import Completion, PreferenceDataset, TrainingRun
 from annotate.services import generating, states, voting
-from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.exporting import export_dataset, request_export, votes_of
+from annotate.services.ledger import hold_ledger
 from annotate.services.training import start_training
 from tests import factories as make
 from tests.loop.test_loop import begin_run
@@ -57,7 +59,7 @@ def test_killed_training_goes_on(
         round_.run, engine="transformers", prompt_format="chat_template", model=str(tiny_model)
     )
     training_run = start_training(
-        dataset=export_preferences(run=round_.run, rule=PairRule()),
+        dataset=export_dataset(votes_of(round_.run.slug)),
         base=parent,
         opens_round=False,
         epochs=30,
@@ -81,6 +83,36 @@ def test_killed_training_goes_on(
     assert (training_run.state, training_run.failure) == ("finished", "")
     assert training_run.candidates.count() == 1
     assert list(training_run.metrics.values_list("step", flat=True)) == list(range(1, 301))
+
+
+def test_killed_export_is_made_by_another_worker(
+    home: Path, start_worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """It is killed while it waits for an import to end, and leaves no dataset behind."""
+    round_ = make.make_open_round(n_prompts=3)
+    voter = make.make_annotator()
+    for _vote in range(3):
+        comparison = voting.lease_comparison(round_=round_, annotator=voter)
+        voting.record_vote(token=comparison.token, annotator=voter, choice="left")
+    export = request_export(votes_of(round_.run.slug), ".zip")
+
+    def is_in(state: str) -> bool:
+        export.refresh_from_db()
+        return export.state == state
+
+    with transaction.atomic():
+        hold_ledger(run_id=round_.run.pk)
+        worker = start_worker(name="first", one_shot=False)
+        wait_until(lambda: is_in("running"), seconds=60)
+        kill(worker)
+    assert not PreferenceDataset.objects.exists()
+    worker = start_worker(name="second", one_shot=False)
+    wait_until(lambda: is_in("finished"), seconds=REVIVAL_S)
+    kill(worker)
+    dataset = PreferenceDataset.objects.get()
+    assert (export.dataset, dataset.n_pairs, export.n_done) == (dataset, 3, 3)
+    left = [path.name for path in (home / "datasets").iterdir() if path.name.startswith(".")]
+    assert left == []
 
 
 def test_round_that_was_killed_twice_is_made_once(

@@ -18,7 +18,7 @@ from annotate.models import (
 )
 from annotate.ranking import RankingSettings
 from annotate.services import generating, rounds, voting
-from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.exporting import export_dataset, votes_of
 from annotate.services.rankings import recompute, store_rankings
 from annotate.services.simulating import simulate_votes
 from annotate.services.training import start_training
@@ -95,7 +95,7 @@ def test_loop_turns_once(
     assert json.dumps(recompute(ranking=ranking)) == json.dumps(ranking.standings)
 
     # A dataset without a held-out prompt, and training on it, by the worker.
-    dataset = export_preferences(run=run, rule=PairRule())
+    dataset = export_dataset(votes_of(run.slug))
     held_out = set(run.prompts().held_out().values_list("key", flat=True))
     rows = [json.loads(line) for line in (home / dataset.path).read_text().splitlines()]
     assert len(rows) == dataset.n_pairs > 0
@@ -150,7 +150,7 @@ def test_training_that_fails_says_why(home: Path, work_off: Callable[[], None]) 
     voter = make.make_annotator()
     comparison = voting.lease_comparison(round_=round_, annotator=voter)
     voting.record_vote(token=comparison.token, annotator=voter, choice="left")
-    dataset = export_preferences(run=round_.run, rule=PairRule())
+    dataset = export_dataset(votes_of(round_.run.slug))
     parent = make.make_candidate(
         round_.run,
         engine="transformers",

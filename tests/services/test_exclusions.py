@@ -1,19 +1,21 @@
 """Excluding an annotator: what counts after it, before it, and when it is undone."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from annotate.models import Annotator, Exclusion, Ranking, Round, SelectionRun
 from annotate.ranking import RankingSettings
 from annotate.services import errors, exclusions, ledger
-from annotate.services.exporting import PairRule, export_votes, preference_rows
+from annotate.services.exporting import resolve, votes_of
+from annotate.services.exporting.assembling import Assembly
 from annotate.services.ledger import take_cutoff
 from annotate.services.rankings import recompute, store_rankings
 from tests import factories as make
+from tests.services.exports import export_votes
 from tests.services.test_ledger import held_ledger
 from tests.services.threads import at_once
 
@@ -105,13 +107,17 @@ def test_exclude_leaves_other_runs_alone() -> None:
     assert (ranking.n_votes, ranking.settings["n_excluded"]) == (1, 0)
 
 
-def test_exports_leave_the_excluded_out(tmp_path: Path) -> None:
+def test_exports_leave_the_excluded_out(tmp_path: Path, settings: LazySettings) -> None:
+    settings.KURABE_HOME = tmp_path
     round_, careful, careless = judged_round()
     earlier = take_cutoff(run=round_.run)
     exclude(round_.run, careless)
     later = take_cutoff(run=round_.run)
     votes = [
-        [row["n_votes"] for row in preference_rows(round_.run, cutoff, PairRule(), Counter())]
+        [
+            row["n_votes"]
+            for row in Assembly(resolve(votes_of(round_.run.slug, cutoff=cutoff))).rows("train")
+        ]
         for cutoff in (earlier, later)
     ]
     assert votes == [[], [1, 1, 1]]

@@ -20,7 +20,7 @@ from annotate.models import (
 from annotate.ranking import RankingSettings
 from annotate.services import errors, voting
 from annotate.services.estimating import list_outdated, refresh_estimate
-from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.exporting import export_dataset, votes_of
 from annotate.services.quality import measure_quality
 from annotate.services.rankings import recompute, store_rankings
 from annotate.views.progress import progress_of
@@ -142,15 +142,16 @@ def test_judges_come_into_an_export_only_where_it_asks_for_them() -> None:
     judge_often(round_)
 
     def export(voters: str) -> tuple[dict[str, int], list[tuple[str, int, list[str]]]]:
-        dataset = export_preferences(run=round_.run, rule=PairRule(voters=voters))
+        dataset = export_dataset(votes_of(round_.run.slug, voters=voters))
         with (Path(str(home_of(dataset)))).open(encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
         told = [(row["chosen_candidate"], row["n_votes"], row["annotator_kinds"]) for row in rows]
-        return dataset.counts, told
+        counts = {name: dataset.counts[name] for name in ("rows", "rows_with_judges")}
+        return counts, told
 
     older, newer = (each.name for each in round_.candidates.order_by("id"))
-    assert export("people") == ({"pairs": 1}, [(older, 1, ["person"])])
-    judged = {"pairs": 2, "pairs_with_judges": 2}
+    assert export("people") == ({"rows": 1, "rows_with_judges": 0}, [(older, 1, ["person"])])
+    judged = {"rows": 2, "rows_with_judges": 2}
     assert export("judges") == (judged, [(newer, MANY // 2, ["judge"])] * 2)
     assert export("together") == (
         judged, [(newer, MANY // 2 + 1, ["person", "judge"]), (newer, MANY // 2, ["judge"])]
@@ -179,8 +180,11 @@ def test_judges_move_no_number_of_quality_but_their_own() -> None:
 
 
 def test_export_refuses_voters_that_nobody_is() -> None:
-    with pytest.raises(errors.ExportRefused, match="voters is 'dogs'; it must be one of people"):
-        PairRule(voters="dogs")
+    with pytest.raises(errors.ExportRefused) as refusal:
+        votes_of("run", voters="dogs")
+    assert str(refusal.value) == (
+        "sources.0.voters: “dogs” is not known here; right are: 'people', 'judges' or 'together'."
+    )
 
 
 def test_ranking_from_before_judges_stood_apart_is_computed_as_it_was() -> None:

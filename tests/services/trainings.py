@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from annotate.models import Candidate, PreferenceDataset, SelectionRun, TrainingRun
-from annotate.services.exporting import PairRule, export_preferences
+from annotate.services.exporting import export_dataset, votes_of
 from annotate.services.training import start_training
 from tests import factories as make
 from tests.views.pages import cast_votes
@@ -33,7 +33,7 @@ def vote_on(
 
 def export(run: SelectionRun) -> PreferenceDataset:
     """Export a run's votes, one of which is enough for a pair."""
-    return export_preferences(run=run, rule=PairRule())
+    return export_dataset(votes_of(run.slug))
 
 
 def make_base(run: SelectionRun, **fields: Any) -> Candidate:

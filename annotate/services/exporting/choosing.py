@@ -252,12 +252,13 @@ def _by_strength(counted: Counted, ranked: TextStrengths, recipe: Recipe) -> Pro
     low, high = np.minimum(chosen, rejected), np.maximum(chosen, rejected)
     order = np.lexsort((depth, high, low))
     chance = ranked.chance(*places)[order]
+    log_odds: FloatArray = np.log(chance / (1 - chance))
     return Proposals(
         chosen=chosen[order].astype(np.int32),
         rejected=rejected[order].astype(np.int32),
         depth=depth[order].astype(np.int16),
         outcomes=_find_outcomes(counted.tally, chosen[order], rejected[order], depth[order]),
-        margin=np.round(np.log(chance / (1 - chance)), FITTED_DECIMALS),
+        margin=np.round(log_odds, FITTED_DECIMALS),
         agreement=np.round(chance, FITTED_DECIMALS),
         kinds=kinds_of_groups(counted, ranked)[ranked.group[places[0]]][order],
     )

@@ -115,11 +115,16 @@ def test_chances_are_shared_out_over_what_is_left_for_an_annotator() -> None:
     annotator = make.make_annotator()
     for prompt in range(10):
         cast(round_, annotator, 0, 1, prompt=prompt)
+    # Some prefer those who lose, so that no sample of the estimate leaves them without a chance.
+    for _person in range(5):
+        cast(round_, other := make.make_annotator(), 0, 2, "b", prompt=2)
+        cast(round_, other, 1, 3, "b", prompt=5)
     look(round_)
     round_.refresh_from_db()
     chances = pairing.Estimate.of(round_.estimate).chances
     assert chances is not None
     left = 1 - chances.of(0, 1)
+    assert left > 0.01
     drawn = draw_many(round_, annotator)
     assert (ids[0], ids[1]) not in shares(drawn)
     for each in drawn:

@@ -75,7 +75,7 @@ def without_seconds(made: dict[str, GeneratedCompletion]) -> dict[str, Generated
         {"temperature": 0, "repetition_penalty": 1.2},
         {"repetition_penalty": 1.1, "frequency_penalty": 0.3},
         {"stop": ("a", "は"), "max_tokens": 60},
-        {"max_tokens": CONTEXT},
+        pytest.param({"max_tokens": CONTEXT}, marks=pytest.mark.slow),
     ],
 )
 def test_completion_is_the_same_in_any_batch(tiny_model: Path, settings: dict[str, Any]) -> None:

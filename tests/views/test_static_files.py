@@ -13,6 +13,9 @@ from django.test import Client
 
 from annotate.static_files import version_of
 
+# An answer that is closed looks after the thread's connection, where there is one.
+pytestmark = pytest.mark.django_db
+
 SHEET = "kurabe/kurabe.css"
 KEPT = "max-age=31536000, public, immutable"
 
@@ -24,7 +27,6 @@ def fetch(address: str, **headers: str) -> tuple[Any, bytes]:
         return answer, b"".join(answer)
 
 
-@pytest.mark.django_db
 def test_page_names_its_files_by_their_version() -> None:
     page = Client().get("/sign-in/").content.decode()
     path = finders.find(SHEET)
@@ -70,7 +72,6 @@ def test_file_that_the_browser_has_is_not_sent_again() -> None:
     assert fetch(f"/static/{SHEET}", **{"If-None-Match": 'W/"other"'})[0].status_code == 200
 
 
-@pytest.mark.django_db
 def test_pages_come_compressed_to_whom_asks_for_it() -> None:
     plain = Client().get("/sign-in/")
     packed, body = fetch("/sign-in/")

@@ -1,15 +1,23 @@
 """What all tests share: an embedded PostgreSQL of their own, and small things to put in it."""
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# A busy machine is no failure, so no example has a deadline. The examples are the same each time:
+# a change is judged by what it changed. `--hypothesis-profile=search` looks for others.
+settings.register_profile("kurabe", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, derandomize=False)
+settings.load_profile("kurabe")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def count_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each test make the same names and texts, whichever tests its process ran before.
+
+    Splits are drawn from texts and pseudonyms, so that others would be split in other ways.
+    """
+    from tests import factories  # noqa: PLC0415  Django is not set up before
+
+    monkeypatch.setattr(factories, "_count", itertools.count(1))
 
 
 @pytest.fixture(scope="session")

@@ -37,9 +37,13 @@ def make_user(role: str = "volunteer", **fields: Any) -> User:
 
 def make_annotator(**fields: Any) -> Annotator:
     """Make a person who votes."""
-    return Annotator.objects.create(
-        **{"kind": Annotator.Kind.PERSON, "name": f"annotator {next(_count)}"} | fields
-    )
+    number = next(_count)
+    plain = {
+        "kind": Annotator.Kind.PERSON,
+        "name": f"annotator {number}",
+        "pseudonym": f"annotator-{number:012x}",
+    }
+    return Annotator.objects.create(**plain | fields)
 
 
 def make_volunteer(run: SelectionRun, role: str = "volunteer", **fields: Any) -> User:

@@ -33,14 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def count_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def count_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have each test make the same names and texts, whichever tests its process ran before.
 
-    Splits are drawn from texts and pseudonyms, so that others would be split in other ways.
+    Splits are drawn from texts and pseudonyms, and rows come in the order of keys. The numbers are
+    above those of what modules share, and of one length, so that their texts are in their order.
     """
     from tests import factories  # noqa: PLC0415  Django is not set up before
 
-    monkeypatch.setattr(factories, "_count", itertools.count(1))
+    monkeypatch.setattr(factories, "_count", itertools.count(10_000))
 
 
 @pytest.fixture(scope="session")

@@ -79,3 +79,13 @@ def hold(page: Page, address: str) -> list[Route]:
 
     page.route(address, keep)
     return held
+
+
+def let_go(page: Page, held: list[Route]) -> None:
+    """Send the first of what is kept on its way, once there is one."""
+    for _time in range(100):
+        if held:
+            held[0].continue_()
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("nothing was asked")

@@ -17,6 +17,7 @@ from tests.browser.rating import (
     expect_another,
     expect_votes,
     hold,
+    let_go,
     make_pairs,
     settle,
     token_on,
@@ -69,7 +70,7 @@ def test_next_comparison_is_shown_before_the_site_has_answered(
         page.keyboard.press("1")
         ahead.append(expect_another(page, first))
         assert Vote.objects.count() == number - 1
-        held[0].continue_()
+        let_go(page, held)
         expect_votes(page, number)
         page.unroute(address_of(round_) + "?*")
         assert token_on(page) == ahead[-1]
@@ -88,7 +89,7 @@ def test_vote_that_waits_for_the_next_pair_is_seen_to_be_taken(
     page.keyboard.press("1")
     expect(button(page, "left")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("[aria-pressed]")).to_have_count(1)
-    held[0].continue_()
+    let_go(page, held)
     expect_another(page, first)
     expect(page.locator("[aria-pressed]")).to_have_count(0)
 

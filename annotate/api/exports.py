@@ -12,11 +12,11 @@ from ninja.pagination import paginate
 
 from annotate.api.bearer import account_of
 from annotate.api.bodies import TAKES_RECIPE, read_recipe_of
-from annotate.api.datasets import EXPORT
+from annotate.api.datasets import EXPORT, KINDS, file_answers
 from annotate.api.pages import Pages
 from annotate.api.runs import find_run
 from annotate.models import Export, PreferencePair, PreferenceSet
-from annotate.services.exporting import Preview, preview, request_export
+from annotate.services.exporting import Preview, both_bad_lines, preview, request_export
 
 router = Router()
 POLL_AFTER_S = 2
@@ -124,6 +124,15 @@ class PreferencePairOut(Schema):
 def show_preview(request: HttpRequest) -> Preview:
     """Rows, what is left out and why, warnings, and up to ten rows; nothing is stored."""
     return preview(read_recipe_of(request))
+
+
+@router.post(
+    "/exports/both-bad", auth=EXPORT, openapi_extra=TAKES_RECIPE | file_answers([KINDS["jsonl"]]),
+    summary="Prompts to be asked anew",
+)  # fmt: skip
+def show_both_bad(request: HttpRequest) -> HttpResponse:
+    """Those of which more than half of a recipe's votes say that both are bad, as JSONL."""
+    return HttpResponse(both_bad_lines(read_recipe_of(request)), content_type=KINDS["jsonl"])
 
 
 @router.post(

@@ -32,6 +32,7 @@ _Row = TypeVar("_Row")
 
 _ABOUT_PROMPT = ("system", "language", "category", "is_held_out", "references")
 _BROUGHT = frozenset({"turns", *_ABOUT_PROMPT})
+_TOLD_OF_PROMPT = ("prompt", "turns", "system", "language", "category", "references", "is_held_out")
 PROMPT_COLUMNS = ("key", "turns", "prompt", *_ABOUT_PROMPT)
 COMPLETION_COLUMNS = (
     "prompt",
@@ -127,15 +128,25 @@ def prompt_of(row: Fields) -> PromptRow:
 class CompletionMaker:
     """Makes completions of rows, each with its prompt where the row brings it along.
 
-    A candidate that is told as on an earlier row is that row's.
+    A candidate that is told as on an earlier row is that row's, and a prompt as on the row before.
     """
 
     def __init__(self) -> None:
         self._candidates: dict[str, tuple[list[object], CandidateRow]] = {}
+        self._prompt: tuple[list[object], PromptRow | None] = ([], None)
 
     def __call__(self, row: Fields) -> tuple[PromptRow | None, CompletionRow]:
         """Make a completion of a row."""
-        return _brought_prompt(row), _completion(row, self._candidate(row))
+        return self._brought(row), _completion(row, self._candidate(row))
+
+    def _brought(self, row: Fields) -> PromptRow | None:
+        told: list[object] = [row.cells.get(column) for column in _TOLD_OF_PROMPT]
+        before, prompt = self._prompt
+        # 1 would equal true, and is none.
+        if told != before or told[-1] is not before[-1]:
+            prompt = _brought_prompt(row)
+            self._prompt = told, prompt
+        return prompt
 
     def _candidate(self, row: Fields) -> CandidateRow:
         given = row.cells.get("candidate")

@@ -1,4 +1,4 @@
-"""Pairwise tasks out of Label Studio: JSON with all annotations, and JSON-MIN."""
+"""Pairwise tasks out of Label Studio: JSON with all annotations, JSON-MIN, and CSV."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from annotate.formats.columns import Columns
 from annotate.formats.errors import Finding
 from annotate.formats.faults import Faults, made
 from annotate.formats.fields import Fields
+from annotate.formats.jsontext import parse_cell
 from annotate.formats.pairwise import (
     Judgment,
     Task,
@@ -121,10 +122,13 @@ def _outcome_of_choices(value: Fields, compared: tuple[str, str]) -> Outcome:
 
 
 def _of_min(row: Fields, compared: tuple[str, str]) -> Iterator[Judgment]:
-    """Read the one annotation of a row of JSON-MIN."""
-    for column, value in row.cells.items():
+    """Read the one annotation of a row of JSON-MIN or CSV, where a side is JSON in a cell."""
+    for column, cell in row.cells.items():
+        if column in compared:
+            continue
+        value = parse_cell(cell) if isinstance(cell, str) else cell
         if _is_side(value):
-            answer = row.nested_list(column)[0]
+            answer = Fields(row.location, {column: value}, row.prefix).nested_list(column)[0]
             outcome = _SIDES[answer.choice("selected", _SIDES)]
             yield _judgment(row, "annotation_id", "annotator", outcome)
             return

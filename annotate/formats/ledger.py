@@ -29,6 +29,7 @@ class CompletionLedger:
         self._prompts: dict[str, _KnownPrompt | None] = {}
         self._candidates: dict[str, CandidateRow] = {}
         self._completions = SeenRows()
+        self._newest: PromptRow | None = None
 
     def admit(self, completion: CompletionRow) -> CompletionRow:
         """Return the completion, its candidate as the first row described it.
@@ -53,8 +54,11 @@ class CompletionLedger:
 
         Raises FormatError for a prompt that is not as a row before it said.
         """
+        if prompt is self._newest:
+            return False
         digest = _digest(prompt)
         if prompt.key not in self._prompts:
+            self._newest = prompt
             known = _KnownPrompt(len(prompt.turns), digest, prompt.location)
             self._prompts[prompt.key] = known
             return True

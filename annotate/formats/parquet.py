@@ -16,6 +16,8 @@ from annotate.formats.errors import MISSING, Finding, FormatError
 Row = Mapping[str, object]
 
 ROW_GROUP_ROWS = 10_000
+# Whoever waits for a file sees soon that something comes.
+FIRST_GROUP_ROWS = 1_000
 # Of Arrow's columns: long texts make smaller groups, so that a reader's memory stays flat too.
 ROW_GROUP_BYTES = 16 << 20
 _MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError)
@@ -27,14 +29,17 @@ def open_parquet(
 ) -> Iterator[Callable[[Sequence[Row], int], None]]:
     """Give what takes rows with the columns of `schema`, and writes them in row groups."""
     held: list[pa.Table] = []
+    most_rows = FIRST_GROUP_ROWS
 
     def write(batch: Sequence[Row], first_row: int) -> None:
         held.append(_table(batch, schema, path, first_row))
         n_rows = sum(len(table) for table in held)
-        if n_rows >= ROW_GROUP_ROWS or sum(table.nbytes for table in held) >= ROW_GROUP_BYTES:
+        if n_rows >= most_rows or sum(table.nbytes for table in held) >= ROW_GROUP_BYTES:
             write_group()
 
     def write_group() -> None:
+        nonlocal most_rows
+        most_rows = ROW_GROUP_ROWS
         group = pa.concat_tables(held)
         held.clear()
         behind.do(lambda: writer.write_table(group, row_group_size=len(group)))

@@ -218,7 +218,10 @@ def find_maker(text: str, names: Sequence[str] = ()) -> str:
         A passage of the text, of `MAX_CHARS` at the most.
     """
     lowered = text.replace("\u0130", "I").lower()  # the one letter whose small form is two
-    found = _find_known(text, lowered, tuple(names)) or _find_unknown(text, lowered)
+    runs = lowered.encode(errors="replace").translate(_LETTERS_ALONE).split()
+    found = _find_known(text, lowered, runs, tuple(names))
+    if not found and not (lowered.isascii() and _SPEAKING.isdisjoint(runs)):
+        found = _find_unknown(text, lowered)
     return found[:MAX_CHARS]
 
 
@@ -258,6 +261,8 @@ _VERSION = r"(?:[- ]?\d(?:[a-z0-9.-]*[a-z0-9])?|-[0-9a-z]{1,4})?"
 _LETTERS = re.compile(r"[a-z]+")
 # Under these stand names without letters: those in ASCII, and others, which no text in ASCII has.
 _WITHOUT_LETTERS = (b"0", b"1")
+# Each text in ASCII that `_UNKNOWN` may match has one of these: of "I am", "my name", "call me".
+_SPEAKING = frozenset((b"i", b"my", b"call"))
 # Every byte but a letter becomes a space: so runs of letters are found in a fifth of the time.
 _LETTERS_ALONE = bytes(byte if b"a"[0] <= byte <= b"z"[0] else b" "[0] for byte in range(256))
 
@@ -280,11 +285,12 @@ def _known_names(names: tuple[str, ...]) -> tuple[frozenset[bytes], dict[bytes, 
     return frozenset(known), known
 
 
-def _find_known(text: str, lowered: str, names: tuple[str, ...]) -> str:
+def _find_known(text: str, lowered: str, runs: list[bytes], names: tuple[str, ...]) -> str:
     firsts, known = _known_names(names)
-    runs = lowered.encode(errors="replace").translate(_LETTERS_ALONE).split()
-    keys = set() if firsts.isdisjoint(runs) else firsts.intersection(runs)
+    keys = firsts.intersection(runs)
     keys |= firsts.intersection(_WITHOUT_LETTERS[: 1 if lowered.isascii() else 2])
+    if not keys:
+        return ""
     there = [each for key in keys for each in known[key] if each.word in lowered]
     left = MAX_NAMES
     for each in sorted(there, key=lambda each: (-len(each.word), each.word)):

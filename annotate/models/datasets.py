@@ -191,6 +191,11 @@ class Export(models.Model):
     n_done = models.PositiveIntegerField(default=0, help_text=_("Rows written so far."))
     n_total = models.PositiveIntegerField(null=True, blank=True, help_text=_("About how many."))
     failure = models.TextField(blank=True, default="")
+    left_out = models.JSONField(
+        null=True,
+        blank=True,
+        help_text=_("Pairs by reason, where none was left; empty: it did not fail for that."),
+    )
     dataset = models.ForeignKey(
         PreferenceDataset, null=True, blank=True, on_delete=models.PROTECT, related_name="exports"
     )

@@ -10,6 +10,10 @@ class Refused(Exception):
     """A wish that cannot be granted; its text says why and what would be right."""
 
 
+class ModelRefused(Refused):
+    """A model is to be loaded from where none may be loaded."""
+
+
 class NotShown(Refused):
     """Another comparison stands before the annotator than the one that was meant."""
 
@@ -114,12 +118,36 @@ class DraftChanged(WrongState):
     """Somebody else changed the draft after it was looked at."""
 
 
+class BackupFailed(Refused):
+    """No backup could be written; what is wrong is said, and no file looks like one."""
+
+
+class ArchiveRefused(Refused):
+    """A file is not a whole backup, or not one for this version of Kurabe."""
+
+
+class PlaceTaken(Refused):
+    """A backup is restored into an empty place only, and this one has rows or files."""
+
+
+class RestoreFailed(Refused):
+    """The backup is good, and could not be restored here."""
+
+
 class LedgerBusy(Refused):
     """Votes are being imported into the run, so no cut-off can be taken now."""
 
 
 class ExportRefused(Refused):
     """The export would be empty, or its choices contradict each other."""
+
+
+class NothingToExport(ExportRefused):
+    """No row to train on comes of it; `left_out` are pairs by reason, for words in any language."""
+
+    def __init__(self, message: str, *, left_out: Mapping[str, int]) -> None:
+        super().__init__(message)
+        self.left_out = dict(left_out)
 
 
 class TrainingRefused(Refused):

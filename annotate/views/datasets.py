@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from annotate.models import DatasetFile, PreferenceDataset
 from annotate.models.datasets import DatasetForm, Split
@@ -15,7 +17,14 @@ from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
 from annotate.sending import path_in_home, send_file
 from annotate.services import errors, lineage
-from annotate.services.exporting import ENDINGS, ensure_file, votes_behind
+from annotate.services.exporting import (
+    ENDINGS,
+    ensure_file,
+    needs_worker,
+    request_file,
+    takes_long,
+    votes_behind,
+)
 from annotate.services.exporting.recipe import FORMS_OF_VOTES
 from annotate.views import counts
 from annotate.views.export_words import tell_figures
@@ -27,12 +36,13 @@ PAIRS = (DatasetForm.DPO, DatasetForm.DPO_STANDARD, DatasetForm.REWARD)
 
 @dataclass(frozen=True)
 class Download:
-    """A file that can be had: `stored` where it was made before."""
+    """A file that can be had: `stored` where it was made before, or to be made by a worker."""
 
     split: str
     kind: str
     stored: DatasetFile | None
     n_bytes: int | None
+    is_for_worker: bool = False
 
     @property
     def is_archive(self) -> bool:
@@ -86,10 +96,15 @@ def dataset_file(request: SignedInRequest, pk: int) -> HttpResponseBase:
 @require_safe
 @role_required(Role.RESEARCHER)
 def dataset_part(request: SignedInRequest, pk: int, split: str, kind: str) -> HttpResponseBase:
-    """Send a part of a dataset in a file of another kind, which is made when first asked for."""
+    """Send a part of a dataset in a file of another kind, which is made when first asked for.
+
+    Where that takes long, the dataset's page says so, on which a worker can be asked for it.
+    """
     dataset = get_object_or_404(PreferenceDataset, pk=pk)
     if split not in Split.values:
         raise Http404(_("A dataset has rows to train on and rows to test on, and no others."))
+    if needs_worker(dataset, Split(split).value, f".{kind}"):
+        return HttpResponseRedirect(f"{reverse('dataset', args=[pk])}#files")
     try:
         file = ensure_file(dataset, Split(split).value, f".{kind}")
     except errors.ExportRefused as refusal:
@@ -98,6 +113,19 @@ def dataset_part(request: SignedInRequest, pk: int, split: str, kind: str) -> Ht
     if path is None:
         raise Http404(_("The file of this dataset is no longer there."))
     return send_file(request, path, sha256=file.sha256)
+
+
+@require_POST
+@role_required(Role.RESEARCHER)
+def make_file(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Ask a worker for a file of another kind, and lead to where it is seen how far that is."""
+    dataset = get_object_or_404(PreferenceDataset, pk=pk)
+    try:
+        asked = request_file(dataset, f".{request.POST.get('kind', '')}", request.user)
+    except errors.ExportRefused as refusal:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(reverse("dataset", args=[pk]), status=303)
+    return HttpResponseRedirect(reverse("export_work", args=[asked.pk]), status=303)
 
 
 def list_downloads(dataset: PreferenceDataset) -> list[Download]:
@@ -116,7 +144,15 @@ def list_downloads(dataset: PreferenceDataset) -> list[Download]:
             n_bytes = file.n_bytes if file else None
             if (split, ending) == (Split.TRAIN, JSONL):
                 n_bytes = own.stat().st_size
-            found.append(Download(split, ending.removeprefix("."), file, n_bytes))
+            found.append(
+                Download(
+                    split,
+                    ending.removeprefix("."),
+                    file,
+                    n_bytes,
+                    n_bytes is None and takes_long(own.stat().st_size),
+                )
+            )
     return found
 
 

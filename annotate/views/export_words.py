@@ -8,27 +8,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from annotate.services.exporting import left_out_of, say_warnings
+from annotate.services.exporting import REASONS, left_out_of, say_warnings
 from annotate.services.languages import language_name
 
 LARGEST_TEXT = 4_000  # characters of a message that a page shows
-REASONS: dict[str, Promise] = {
-    "held_out": gettext_lazy("held-out prompt"),
-    "empty_reply": gettext_lazy("empty reply"),
-    "same_replies": gettext_lazy("the same text twice"),
-    "no_decisive_vote": gettext_lazy("no vote for either side"),
-    "too_few_votes": gettext_lazy("too few votes"),
-    "margin_too_small": gettext_lazy("margin too small"),
-    "probability_too_small": gettext_lazy("not sure enough which is better"),
-    "flagged": gettext_lazy("a reply names its maker, or was reported"),
-    "leaked": gettext_lazy("a reply slips into another language"),
-    "near_equal": gettext_lazy("the two texts are nearly equal"),
-    "near_duplicate": gettext_lazy("nearly the same as another pair of the prompt"),
-    "over_limit_of_prompt": gettext_lazy("more pairs of one prompt than wanted"),
-    "over_limit_of_source": gettext_lazy("more rows of one source than wanted"),
-    "out_of_balance": gettext_lazy("left out for balance"),
-    "fewer_than_two_replies": gettext_lazy("fewer than two replies to the prompt"),
-}
 ROLES: dict[str, Promise] = {
     "system": gettext_lazy("System"),
     "user": gettext_lazy("User"),

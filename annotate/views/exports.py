@@ -19,16 +19,18 @@ from annotate.services import errors
 from annotate.services.exporting import (
     Preview,
     Recipe,
+    both_bad_lines,
     preview,
     read_recipe,
     recipe_of,
     request_export,
+    say_failure,
 )
 from annotate.services.lineage import find_bound, withdrawn_by_dataset
 from annotate.views.export_words import tell_example, tell_figures
 from annotate.views.training import STOP_POLLING
 
-COUNT, EXPORT = "count", "export"
+COUNT, EXPORT, BOTH_BAD = "count", "export", "both-bad"
 FORM_ID = "export-form"
 DATASETS_ON_A_PAGE = 50
 WORK_SHOWN = 20
@@ -39,7 +41,7 @@ WORK_SHOWN = 20
 @cache_control(no_store=True)
 @role_required(Role.RESEARCHER)
 def export(request: SignedInRequest, slug: str) -> HttpResponse:
-    """Show the choices, count what they give, or ask a worker for it.
+    """Show the choices, count what they give, ask a worker for it, or send the prompts to ask anew.
 
     `?like=` begins with the choices of a dataset of this run. To htmx, only the numbers.
     """
@@ -48,13 +50,19 @@ def export(request: SignedInRequest, slug: str) -> HttpResponse:
         return _show(request, run, ExportForm(None, run=run, told=_beginning(request, run)))
     deed = _deed(request)
     form = ExportForm.of_sent(request.POST, run=run, deed=deed)
-    if deed not in (COUNT, EXPORT):
+    if deed not in (COUNT, EXPORT, BOTH_BAD):
         return trigger_client_event(_show(request, run, form), "sources-changed", after="swap")
     recipe = _read(form)
     if recipe is not None and deed == EXPORT:
         asked = _ask(request, form, recipe)
         if asked is not None:
             return HttpResponseRedirect(reverse("export_work", args=[asked.pk]), status=303)
+    if recipe is not None and deed == BOTH_BAD:
+        lines = _find_both_bad(form, recipe)
+        if lines:
+            answer = HttpResponse(lines, content_type="application/x-ndjson; charset=utf-8")
+            answer["Content-Disposition"] = f'attachment; filename="{run.slug}-both-bad.jsonl"'
+            return answer
     found = _look(form, recipe) if recipe is not None and deed == COUNT else None
     if request.htmx and deed == COUNT:
         return render(request, "exports/_counted.html", _tell(form, found) | {"run": run})
@@ -69,7 +77,12 @@ def work(request: SignedInRequest, pk: int) -> HttpResponse:
     """Show how far an export is, and lead to its dataset when that is there."""
     found = get_object_or_404(Export.objects.select_related("run", "dataset"), pk=pk)
     is_over = found.state in (Export.State.FINISHED, Export.State.FAILED)
-    context = {"run": found.run, "export": found, "is_over": is_over}
+    context = {
+        "run": found.run,
+        "export": found,
+        "is_over": is_over,
+        "failure": say_failure(found),
+    }
     if not request.htmx:
         return render(request, "exports/work.html", context)
     if found.state == Export.State.FINISHED:
@@ -124,6 +137,16 @@ def _ask(request: SignedInRequest, form: ExportForm, recipe: Recipe) -> Export |
     return None
 
 
+def _find_both_bad(form: ExportForm, recipe: Recipe) -> bytes:
+    try:
+        return both_bad_lines(recipe)
+    except errors.RecipeRefused as refusal:
+        form.refuse(refusal.faults)
+    except errors.Refused as refusal:
+        form.faults.append(str(refusal))
+    return b""
+
+
 def _tell(form: ExportForm, found: Preview | None) -> dict[str, Any]:
     told: dict[str, Any] = {"faults": form.list_faults(), "found": found}
     if found is not None:
@@ -152,7 +175,7 @@ def _show(
         "form": form,
         "page": page,
         "datasets": [(each, withdrawn.get(each.pk), each.pk in bound) for each in page],
-        "work": unfinished.order_by("-pk")[:WORK_SHOWN],
+        "work": [(each, say_failure(each)) for each in unfinished.order_by("-pk")[:WORK_SHOWN]],
         **_tell(form, found),
     }
     return render(request, "exports/page.html", context, status=status)

@@ -90,10 +90,29 @@ def test_recipe_is_counted_before_it_is_carried_out(exporter: Program, run: Sele
     assert not Export.objects.exists()
 
 
+def test_prompts_to_ask_anew_come_as_lines_or_the_reason_why_there_are_none(
+    exporter: Program, run: SelectionRun
+) -> None:
+    recipe = {"sources": [{"run": run.slug}]}
+    refused = exporter.send("/exports/both-bad", recipe)
+    assert refused.status_code in (409, 422)
+    assert "there is none to ask anew" in refused.json()["detail"]
+    round_ = run.rounds.first()
+    assert round_ is not None
+    asked = make.make_prompt(run.prompt_sets.first(), key="bad", turns=["Why?"])
+    pair = [make.make_completion(each, asked) for each in round_.candidates.order_by("id")[:2]]
+    comparison = make.make_comparison(*pair, round_=round_, annotator=make.make_annotator())
+    make.make_vote(comparison, "both_bad")
+    answer = exporter.send("/exports/both-bad", recipe)
+    assert answer["Content-Type"] == "application/x-ndjson; charset=utf-8"
+    (row,) = map(json.loads, answer.content.splitlines())
+    assert (row["key"], row["turns"]) == ("bad", ["Why?"])
+
+
 def test_recipe_that_cannot_be_is_refused_with_all_faults(
     exporter: Program, run: SelectionRun
 ) -> None:
-    for address in ("/exports", "/exports/preview"):
+    for address in ("/exports", "/exports/preview", "/exports/both-bad"):
         answer = exporter.send(
             address, {"form": "dpoo", "sources": [{"run": run.slug}], "seed": -1}
         )

@@ -1,4 +1,4 @@
-"""Pairwise tasks out of Label Studio: JSON and JSON-MIN."""
+"""Pairwise tasks out of Label Studio: JSON, JSON-MIN and CSV."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -89,6 +89,48 @@ def test_rows_of_one_task_in_json_min_are_votes_on_one_prompt(write_file: WriteF
         for battle in (first, second)
         for vote in battle.votes
     ] == [("10", "a", "1"), ("11", "b", "2")]
+
+
+CSV_HEADER = (
+    "prompt,answer1,answer2,id,comparison,choice,annotator,annotation_id,created_at,updated_at,"
+    "lead_time\n"
+)
+SIDE = '"[{""selected"": ""right""}]"'
+WHEN = "2024-03-09T22:16:08.728353Z,2024-03-09T22:16:08.728378Z,4.288\n"
+
+
+def test_rows_of_the_csv_export_are_votes_like_those_of_json_min(write_file: WriteFile) -> None:
+    text = '"What is ""tea""?","[{""selected"": ""left""}]","No,\nno.",12'
+    rows = f"{text},{SIDE},,a@example.org,1,{WHEN}{text},,Tie,11,2,{WHEN}"
+    path = write_file("project.csv", CSV_HEADER + rows)
+    assert guess_format(path, "battles") == "labelstudio"
+    first, second = read_battles(path, format="labelstudio")
+    assert (first.prompt.key, first.prompt.turns) == ("12", ('What is "tea"?',))
+    assert first.a.replies == ('[{"selected": "left"}]',)
+    assert first.b.replies == ("No,\nno.",)
+    assert [
+        (vote.annotator, vote.outcome, vote.id, vote.created_at)
+        for battle in (first, second)
+        for vote in battle.votes
+    ] == [
+        ("a@example.org", "b", "1", datetime(2024, 3, 9, 22, 16, 8, 728353, tzinfo=UTC)),
+        ("11", "tie", "2", datetime(2024, 3, 9, 22, 16, 8, 728353, tzinfo=UTC)),
+    ]
+    assert guess_format(path, "preferences") == "labelstudio"
+    (pair,) = read_preferences(path, format="labelstudio", faults=Faults())
+    assert pair.chosen[0].content == "No,\nno."
+
+
+def test_a_side_of_the_csv_export_that_is_none_is_told_by_line_and_field(
+    write_file: WriteFile,
+) -> None:
+    row = f'What?,Yes,No,12,"[{{""selected"": ""both""}}]",,10,1,{WHEN}'
+    path = write_file("project.csv", CSV_HEADER + row)
+    with pytest.raises(FormatError) as caught:
+        list(read_battles(path, format="labelstudio"))
+    assert str(caught.value).startswith(
+        f'{path}, line 2, comparison[0].selected: "both" is not one of left, right'
+    )
 
 
 def test_side_is_that_of_the_names_that_were_compared(write_file: WriteFile) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from annotate.formats import FILE_ENDINGS, FormatError, write_files, write_jsonl, write_rows
-from annotate.formats.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS
+from annotate.formats.parquet import FIRST_GROUP_ROWS, ROW_GROUP_BYTES, ROW_GROUP_ROWS
 from annotate.formats.writers import BATCH_ROWS
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -57,7 +57,8 @@ def test_parquet_holds_the_rows_in_groups(tmp_path: Path) -> None:
     written = write_rows(tmp_path / "x.parquet", iter(rows), schema=SCHEMA)
     file = pq.ParquetFile(written.path)
     groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
-    assert groups == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 1]
+    rest = n_rows - FIRST_GROUP_ROWS - ROW_GROUP_ROWS
+    assert groups == [FIRST_GROUP_ROWS, ROW_GROUP_ROWS, rest]
     assert file.schema_arrow == SCHEMA
     assert file.read().to_pylist() == rows
     assert written.n_rows == n_rows

@@ -223,7 +223,7 @@ def test_max_pairs_per_prompt_keeps_the_surest() -> None:
     vote(round_, y, z, "a")
     vote(round_, *answer(round_, ["1.", "2.", "3."])[:2], "a")
     dataset = export(round_, max_pairs_per_prompt=1)
-    assert [said(row) for row in rows_of(dataset)] == [("X.", "Z."), ("1.", "2.")]
+    assert sorted(map(said, rows_of(dataset))) == [("1.", "2."), ("X.", "Z.")]
     assert left_out_of(dataset.counts) == {"over_limit_of_prompt": 2}
 
 

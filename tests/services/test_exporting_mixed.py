@@ -206,3 +206,32 @@ def test_export_of_sets_alone_needs_a_run_that_gives_rows_too() -> None:
     assert (dataset.n_pairs, dataset.run) == (1, round_.run)
     with pytest.raises(errors.RecipeRefused):
         read_recipe({"sources": [{"preference_set": "s"}]})
+
+
+def test_near_equal_texts_come_once_of_all_sources_and_people_come_first() -> None:
+    round_ = open_round("x", "y")
+    voted = answer(round_, ["A drink of dried leaves.", "No."], turns=["What is tea?"])
+    vote(round_, *voted, "aab")
+    vote(round_, *voted, "bbb", kind="judge")
+    vote(round_, *answer(round_, ["Yes, all of it.", "Hm."], turns=["Asked here alone?"]), "a")
+    elsewhere = {
+        "question": "What  is tea?",
+        "chosen": "No.",
+        "rejected": "A drink of dried leaves!",
+    }
+    other = {
+        "question": "What is tea?",
+        "chosen": "It is a plant.",
+        "rejected": "Nobody knows that.",
+    }
+    make_set("s", elsewhere, other, {"chosen": "", "rejected": "x"})
+    judges = {"run": round_.run.slug, "voters": "judges"}
+    recipe = {"near_equal": 0.9, "balance": ["category"]}
+    dataset = export(round_, judges, {"preference_set": "s"}, **recipe)
+    assert sorted((row["source"], said(row)[0]) for row in rows_of(dataset)) == [
+        ("pairs:s", "It is a plant."),
+        (f"votes:{round_.run.slug}", "A drink of dried leaves."),
+        (f"votes:{round_.run.slug}", "Yes, all of it."),
+    ]
+    assert dataset.counts["left_out"] == {"empty_reply": 1, "near_duplicate": 2}
+    assert export(round_, judges, {"preference_set": "s"}).n_pairs == 5

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from django.db import DatabaseError, transaction
 
 from annotate.models import Vote
 from annotate.ranking import OUTCOMES
@@ -70,3 +71,14 @@ def test_number_pairs_tells_pairs_of_completions_apart() -> None:
     votes["completion_a"] = [7, 9, 7, 2**40, 9]
     votes["completion_b"] = [8, 8, 8, 2**41, 12]
     assert number_pairs(votes).tolist() == [0, 1, 0, 3, 2]
+
+
+def test_read_votes_gives_no_vote_of_a_run_without_any() -> None:
+    assert len(read_votes(run=make.make_open_round().run, cutoff=2**62, filters={})) == 0
+
+
+def test_a_copy_that_the_database_ends_early_is_no_shorter_read() -> None:
+    broken = "SELECT 1 / (1000 - n) FROM generate_series(1, 2000) AS n"
+    with pytest.raises(DatabaseError), transaction.atomic():
+        list(vote_columns.copy_statement(broken, (), np.dtype([("n", "i8")])))
+    assert Vote.objects.count() == 0  # the connection is as good as before

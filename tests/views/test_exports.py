@@ -1,10 +1,12 @@
 """The export page: choices, what they give, the work, and what came of it."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from annotate.models import (
     Candidate,
@@ -12,10 +14,18 @@ from annotate.models import (
     PreferenceDataset,
     PreferencePair,
     PreferenceSet,
+    Prompt,
     Round,
     SelectionRun,
 )
-from annotate.services.exporting import export_dataset, read_recipe, run_export, votes_of
+from annotate.services.exporting import (
+    REASONS,
+    export_dataset,
+    files,
+    read_recipe,
+    run_export,
+    votes_of,
+)
 from tests import factories as make
 from tests.views.pages import HTMX, browser_as, cast_votes, count_queries
 from tests.views.test_runs import words_of
@@ -207,6 +217,67 @@ def test_export_is_asked_for_made_and_led_to() -> None:
     assert dataset.n_pairs == 3
     page = client.get(f"/exports/{export.pk}/").content.decode()
     assert f'href="/datasets/{dataset.pk}/"' in page
+
+
+def test_prompts_to_ask_anew_are_a_file_of_what_was_chosen() -> None:
+    run = voted_run(3)
+    refused = send(run, do="both-bad")
+    assert refused.status_code == 400
+    assert "there is none to ask anew" in refused.content.decode()
+    round_ = Round.objects.get(run=run)
+    cast_votes(round_, make.make_annotator(), 3, outcome="both_bad")
+    cast_votes(round_, make.make_annotator(), 1, outcome="both_bad")
+    answer = send(run, do="both-bad")
+    assert answer.status_code == 200
+    assert answer["Content-Disposition"] == f'attachment; filename="{run.slug}-both-bad.jsonl"'
+    (row,) = map(json.loads, answer.content.splitlines())
+    assert Prompt.objects.get(key=row["key"]).turns == row["turns"]
+    assert send(run, do="both-bad", voters="judges").status_code == 400
+
+
+def test_work_that_gave_no_row_says_why_in_the_readers_language() -> None:
+    run, client = voted_run(3), browser_as("researcher")
+    send(run, client=client, do="export", min_votes="4")
+    export = Export.objects.get()
+    run_export(export)
+    page = words_of(client.get(f"/exports/{export.pk}/").content.decode())
+    assert "A pair needs 4 or more decisive votes and a lead of 1." in page
+    assert "too few votes: 3" in page
+    client.post("/language/", {"language": "ja"})
+    reason = REASONS["too_few_votes"]
+    with translation.override("ja"):
+        told = f"{reason}: 3"
+    assert told != "too few votes: 3"
+    for address in (f"/exports/{export.pk}/", f"/runs/{run.slug}/export/"):
+        assert told in words_of(client.get(address).content.decode())
+
+
+def test_file_that_takes_long_is_made_by_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, client = voted_run(12), browser_as("researcher")
+    dataset = export_dataset(read_recipe({"sources": [{"run": run.slug}], "test_share": 0.4}))
+    page = f"/datasets/{dataset.pk}/"
+    assert "Have a worker make it" not in client.get(page).content.decode()
+    monkeypatch.setattr(files, "MOST_AT_ONCE_BYTES", 10)
+    shown = client.get(page).content.decode()
+    assert "Have a worker make it" in shown
+    assert f'href="{page}train.jsonl"' in shown
+    assert f'href="{page}train.csv"' not in shown
+    assert client.get(f"{page}train.csv")["Location"] == f"{page}#files"
+    assert not dataset.files.filter(ending=".csv").exists()
+    asked = client.post(f"{page}make/", {"kind": "csv"})
+    export = Export.objects.get()
+    assert (asked.status_code, asked["Location"]) == (303, f"/exports/{export.pk}/")
+    client.post(f"{page}make/", {"kind": "csv"})  # pressed twice
+    assert Export.objects.count() == 1
+    run_export(export)
+    assert client.get(asked["Location"], headers=HTMX)["HX-Redirect"] == page
+    assert PreferenceDataset.objects.count() == 1
+    assert {each.split for each in dataset.files.filter(ending=".csv")} == {"train", "test"}
+    assert f'href="{page}train.csv"' in client.get(page).content.decode()
+    assert b"".join(client.get(f"{page}train.csv").streaming_content).startswith(b"prompt,")
+    told = client.post(f"{page}make/", {"kind": "exe"}, follow=True)
+    assert told.redirect_chain == [(page, 303)]
+    assert 'role="alert"' in told.content.decode()
 
 
 def test_work_says_how_far_it_is() -> None:

@@ -1,6 +1,6 @@
 """A recipe carried out: the rows of each part of a dataset, and what is counted on the way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 
 from annotate.models import Annotator, Prompt
 from annotate.ranking.arrays import IntArray
+from annotate.services.exporting.across import without_repeated
 from annotate.services.exporting.ballots import counted_votes
 from annotate.services.exporting.choosing import Counted, count_ballots, propose_pairs
 from annotate.services.exporting.figures import Figures
@@ -19,6 +20,7 @@ from annotate.services.exporting.ranked import rank_replies
 from annotate.services.exporting.recipe import FORMS_OF_VOTES, RunVotes, Source
 from annotate.services.exporting.resolving import Resolved
 from annotate.services.exporting.rows import Split
+from annotate.services.exporting.skimming import Skimmed
 from annotate.services.exporting.splits import Splits, identify
 from annotate.services.exporting.voted import VotedPairs
 from annotate.services.exporting.votes import SplitOf, rows_of_votes, vote_schema
@@ -89,6 +91,22 @@ class Assembly:
                 figures.add_row(split, row)
                 yield row
 
+    def look(self, split: Split, n_examples: int) -> list[Row]:
+        """Note all pairs or rankings of a part, and give the first; texts are read where needed."""
+        examples: list[Row] = []
+        for portion, places in zip(self._parts[split], self._kept[split], strict=True):
+            wanted = n_examples - len(examples)
+            skimmed = portion.skim(places)
+            if skimmed is None:
+                for _place, row in portion.rows(places):
+                    self.figures.add_row(split, row)
+                    if len(examples) < n_examples:
+                        examples.append(row)
+            else:
+                self.figures.add_skimmed(split, skimmed)
+                examples += [row for _place, row in portion.rows(skimmed.places[:wanted])]
+        return examples
+
     def count(self) -> dict[str, Any]:
         """Give the figures of the rows that were yielded."""
         figures = self.figures
@@ -153,6 +171,9 @@ class Assembly:
     def _choose(self, portions: list[Portion]) -> list[IntArray]:
         """Give the places of the rows of each portion that stay."""
         every = [np.arange(len(portion.identity)) for portion in portions]
+        near_equal = self.recipe.near_equal
+        if near_equal is not None and len(portions) > 1 and self.recipe.form != "ranking":
+            every = without_repeated(portions, every, near_equal=near_equal)
         if not has_limits(self.recipe):
             return every
         offered = self._offer(portions, every)
@@ -160,16 +181,16 @@ class Assembly:
         return [offered.place[kept & (offered.source == n)] for n in range(len(portions))]
 
     def _offer(self, portions: list[Portion], every: list[IntArray]) -> Offered:
-        """Read every row once, to see which their texts allow and what is to be balanced."""
+        """See of every row whether its texts allow it, and what is to be balanced."""
         cells: dict[tuple[str, ...], int] = {}
-        named = [name for name in ("language", "category") if name in self.recipe.balance]
-        found: list[tuple[int, int, int, int]] = []
-        for number, (portion, places) in enumerate(zip(portions, every, strict=True)):
-            for at, row in portion.rows(places):
-                number_of_cell = cells.setdefault(tuple(row[name] for name in named), len(cells))
-                side = longer_side(row) if "length" in self.recipe.balance else 0
-                found.append((number, at, number_of_cell, side))
-        source, place, cell, longer = np.array(found, dtype=np.int64).reshape(-1, 4).T
+        balance = self.recipe.balance
+        offered = [
+            _offer_skimmed(n, skimmed, cells, balance)
+            if (skimmed := portion.skim(places)) is not None
+            else _offer_rows(n, portion.rows(places), cells, balance)
+            for n, (portion, places) in enumerate(zip(portions, every, strict=True))
+        ]
+        source, place, cell, longer = np.concatenate(offered, axis=1)
         columns = {
             name: np.concatenate([
                 getattr(portion, name)[place[source == n]] for n, portion in enumerate(portions)
@@ -219,6 +240,41 @@ class Assembly:
             return "test" if prompt in tested else "train"
 
         return split_of
+
+
+def _offer_rows(
+    number: int,
+    rows: Iterator[tuple[int, Row]],
+    cells: dict[tuple[str, ...], int],
+    balance: Sequence[str],
+) -> IntArray:
+    """Return (4, rows) source, place, cell and longer side; cells are numbered as they come."""
+    named = [name for name in ("language", "category") if name in balance]
+    found = [
+        (
+            number,
+            at,
+            cells.setdefault(tuple(row[name] for name in named), len(cells)),
+            longer_side(row) if "length" in balance else 0,
+        )
+        for at, row in rows
+    ]
+    return np.array(found, dtype=np.int64).reshape(-1, 4).T
+
+
+def _offer_skimmed(
+    number: int, rows: Skimmed, cells: dict[tuple[str, ...], int], balance: Sequence[str]
+) -> IntArray:
+    """Return the same of rows whose texts nobody read."""
+    cell_of = np.zeros(len(rows.prompts.ids), dtype=np.int64)
+    for prompt in np.unique(rows.prompt).tolist():
+        _set, _key, language, category = rows.prompts.places[prompt]
+        told = {"language": language, "category": category}
+        named = tuple(value for name, value in told.items() if name in balance)
+        cell_of[prompt] = cells.setdefault(named, len(cells))
+    longer = rows.longer if "length" in balance else np.zeros_like(rows.longer)
+    source = np.full(len(rows.places), number)
+    return np.stack([source, rows.places, cell_of[rows.prompt], longer])
 
 
 def schema_of(form: str) -> Any:

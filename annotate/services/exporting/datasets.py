@@ -117,7 +117,8 @@ def draft_dataset(
         )
     counts = assembly.count()
     if written["train"][0].n_rows == 0:
-        raise errors.ExportRefused(say_empty(resolved.recipe, counts))
+        message = say_empty(resolved.recipe, counts)
+        raise errors.NothingToExport(message, left_out=counts["left_out"])
     writers = _find_writers(resolved, assembly)
     dataset = _describe(resolved, writers, written["train"][0])
     dataset.counts = counts | {

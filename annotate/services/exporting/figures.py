@@ -6,16 +6,36 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotate.ranking.agreement import alpha_of_kinds, raw_of_kinds
 from annotate.ranking.arrays import IntArray, count_equal
 from annotate.services.exporting.choosing import Counted
-from annotate.services.exporting.portions import Row, is_backed_by_people
+from annotate.services.exporting.portions import Row, is_backed_by_people, name_kinds
 from annotate.services.exporting.reading import KINDS
 from annotate.services.exporting.recipe import Recipe
 from annotate.services.exporting.rows import Split
+from annotate.services.exporting.skimming import Skimmed
 
+REASONS: dict[str, Promise] = {
+    "held_out": gettext_lazy("held-out prompt"),
+    "empty_reply": gettext_lazy("empty reply"),
+    "same_replies": gettext_lazy("the same text twice"),
+    "no_decisive_vote": gettext_lazy("no vote for either side"),
+    "too_few_votes": gettext_lazy("too few votes"),
+    "margin_too_small": gettext_lazy("margin too small"),
+    "probability_too_small": gettext_lazy("not sure enough which is better"),
+    "flagged": gettext_lazy("a reply names its maker, or was reported"),
+    "leaked": gettext_lazy("a reply slips into another language"),
+    "near_equal": gettext_lazy("the two texts are nearly equal"),
+    "near_duplicate": gettext_lazy("nearly the same as another pair of the prompt"),
+    "over_limit_of_prompt": gettext_lazy("more pairs of one prompt than wanted"),
+    "over_limit_of_source": gettext_lazy("more rows of one source than wanted"),
+    "out_of_balance": gettext_lazy("left out for balance"),
+    "fewer_than_two_replies": gettext_lazy("fewer than two replies to the prompt"),
+}
 Writer = tuple[str, str]
 """A run's slug and a candidate's name."""
 
@@ -73,11 +93,30 @@ class Figures:
         self.sources[row["source"]] += 1
         self.languages[row["language"]] += 1
         self.categories[row["category"]] += 1
-        if is_backed_by_people(row):
+        if is_backed_by_people(row["annotator_kinds"]):
             self.by_people += row["weight"]
         else:
             self.by_others += row["weight"]
         self.with_judges += "judge" in row["annotator_kinds"]
+
+    def add_skimmed(self, split: Split, rows: Skimmed) -> None:
+        """Note rows whose texts nobody read, as `add_row` does each."""
+        n_rows = len(rows.places)
+        self.rows[split] += n_rows
+        self.writers.update((rows.run, name) for name in rows.candidates)
+        if split == "test":
+            return
+        self.sources[rows.source] += n_rows
+        for language, category, n in rows.each_prompt():
+            self.languages[language] += n
+            self.categories[category] += n
+        for bits, n in enumerate(np.bincount(rows.kinds).tolist()):
+            kinds = name_kinds(bits)
+            if is_backed_by_people(kinds):
+                self.by_people += n * rows.weight
+            else:
+                self.by_others += n * rows.weight
+            self.with_judges += n * ("judge" in kinds)
 
     def _note_writers(self, row: Row) -> None:
         if "candidates" in row:

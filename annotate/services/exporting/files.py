@@ -19,6 +19,8 @@ from annotate.services.exporting.rows import Split
 
 ENDINGS = (*FILE_ENDINGS, *ARCHIVE_ENDINGS)
 PARQUET = ".parquet"
+# Of a dataset's JSONL: what is larger takes longer to turn into another file than a page may.
+MOST_AT_ONCE_BYTES = 64 << 20
 
 
 def ensure_file(dataset: PreferenceDataset, split: Split, ending: str) -> DatasetFile:
@@ -47,6 +49,21 @@ def ensure_file(dataset: PreferenceDataset, split: Split, ending: str) -> Datase
     else:
         written = _write(dataset, split, target)
     return _keep(dataset, split, ending, written, found)
+
+
+def needs_worker(dataset: PreferenceDataset, split: Split, ending: str) -> bool:
+    """Tell whether a file is not there, and takes so long to make that a worker is to do it."""
+    if ending not in ENDINGS or ending == JSONL:
+        return False
+    found = _find(dataset, "train" if ending in ARCHIVE_ENDINGS else split, ending)
+    if found is not None and path_of(found).is_file():
+        return False
+    return takes_long(_own(dataset).n_bytes)
+
+
+def takes_long(n_bytes: int) -> bool:
+    """Tell whether a page cannot wait until a dataset's JSONL is turned into another file."""
+    return n_bytes > MOST_AT_ONCE_BYTES
 
 
 def splits_of(dataset: PreferenceDataset) -> list[Split]:

@@ -20,6 +20,7 @@ from annotate.services.exporting.portions import (
 )
 from annotate.services.exporting.recipe import ImportedPairs, Recipe
 from annotate.services.exporting.rows import Split
+from annotate.services.exporting.skimming import Skimmed
 from annotate.services.exporting.splits import Splits, identify
 
 _FIRST_QUESTION = """jsonb_path_query_first(prompt, '$[*] ? (@.role == "user")') ->> 'content'"""
@@ -56,6 +57,10 @@ class PreferredElsewhere:
         identity = self.identity[places]
         for block in blocks_of(identity):
             yield from self._rows_of_block(places[block])
+
+    def skim(self, places: IntArray) -> Skimmed | None:
+        """Say nothing: pairs are read whole."""
+        return None
 
     def _rows_of_block(self, places: IntArray) -> Iterator[tuple[int, Row]]:
         pairs = PreferencePair.objects.in_bulk(self.ids[places].tolist())
@@ -102,7 +107,7 @@ def read_imported(
 ) -> dict[Split, PreferredElsewhere]:
     """Find the pairs of a set by their prompts, without those on held-out ones."""
     pairs = PreferencePair.objects.filter(preference_set=preferences, pk__lte=source.cutoff)
-    question = RawSQL(_FIRST_QUESTION, (), output_field=TextField())
+    question = RawSQL(_FIRST_QUESTION, (), output_field=TextField())  # noqa: S611 - a constant
     rows = pairs.order_by(Collate(F("key"), "C")).values_list("pk", question)
     found = [(pk, identify(text or "")) for pk, text in rows.iterator(chunk_size=5_000)]
     ids, identity = np.array(found, dtype=np.int64).reshape(-1, 2).T

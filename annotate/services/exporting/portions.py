@@ -11,6 +11,7 @@ from rapidfuzz.process import cdist
 from annotate.ranking.arrays import AnyIntArray, FloatArray, IntArray
 from annotate.services.exporting.reading import KINDS
 from annotate.services.exporting.rows import Message
+from annotate.services.exporting.skimming import Skimmed
 
 Row = dict[str, Any]
 # Rows whose texts are read at a time; more where one prompt has more.
@@ -54,6 +55,13 @@ class Portion(Protocol):
         """Yield some rows, by ascending place, with their places; not those that texts forbid."""
         ...
 
+    def skim(self, places: IntArray) -> Skimmed | None:
+        """Say which of some rows their texts allow; None where only the texts themselves can say.
+
+        Those that are not allowed are noted among `left_out`, as by `rows`.
+        """
+        ...
+
 
 def blocks_of(group: AnyIntArray) -> Iterator[slice]:
     """Yield slices of some rows that part no two neighbours of one group."""
@@ -76,9 +84,9 @@ def name_kinds(bits: int) -> list[str]:
     return list(_KINDS_OF_BITS[bits])
 
 
-def is_backed_by_people(row: Row) -> bool:
-    """Tell whether a person's vote stands behind a row; simulated annotators stand for people."""
-    return not _BACKED_BY_PEOPLE.isdisjoint(row["annotator_kinds"])
+def is_backed_by_people(kinds: Sequence[str]) -> bool:
+    """Tell whether people are among some kinds of voters; simulated ones stand for people."""
+    return not _BACKED_BY_PEOPLE.isdisjoint(kinds)
 
 
 def longer_side(row: Row) -> int:

@@ -1,6 +1,5 @@
 """What a recipe gives, before anybody carries it out: nothing is written."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,6 +13,7 @@ from annotate.services.exporting.resolving import resolve_for_preview
 from annotate.services.exporting.rows import Split
 
 MAX_EXAMPLES = 10
+_A_ROW_FOR_EACH = ("dpo", "dpo-standard", "reward", "ranking")
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,16 @@ def preview(recipe: Recipe) -> Preview:
         assembly.figures.forget_rows()
         assembly.foretell_votes()
         return Preview(resolved.recipe, assembly.count(), examples)
+    if recipe.form in _A_ROW_FOR_EACH:
+        examples = assembly.look("train", MAX_EXAMPLES)
+        if recipe.test_share > 0:
+            assembly.look("test", 0)
+        return Preview(resolved.recipe, assembly.count(), _in_form(recipe.form, examples))
     examples = []
     n_rows: dict[Split, int] = {"train": 0, "test": 0}
     for split in assembly.splits:
-        for row in _rows(assembly, split):
+        tagged = ((split, row) for row in assembly.pair_rows(split))
+        for _split, row in FORMS[recipe.form].rows(tagged):
             n_rows[split] += 1
             if split == "train" and len(examples) < MAX_EXAMPLES:
                 examples.append(row)
@@ -89,9 +95,7 @@ def preview(recipe: Recipe) -> Preview:
     return Preview(resolved.recipe, counts, examples)
 
 
-def _rows(assembly: Assembly, split: Split) -> Iterator[Row]:
-    form = assembly.recipe.form
+def _in_form(form: str, rows: list[Row]) -> list[Row]:
     if form == "dpo-standard":
-        return assembly.pair_rows(split)
-    tagged = ((split, row) for row in assembly.pair_rows(split))
-    return (row for _split, row in FORMS[form].rows(tagged))
+        return rows
+    return [row for _split, row in FORMS[form].rows(("train", row) for row in rows)]

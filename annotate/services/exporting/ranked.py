@@ -14,6 +14,7 @@ from annotate.services.exporting.choosing import Counted, kinds_of_groups
 from annotate.services.exporting.portions import Row, blocks_of, name_kinds
 from annotate.services.exporting.recipe import Recipe, RunVotes
 from annotate.services.exporting.rows import FITTED_DECIMALS
+from annotate.services.exporting.skimming import Skimmed
 
 # Strengths that differ by less are equal: they share a rank.
 _EQUAL = 1e-9
@@ -78,6 +79,10 @@ class RankedReplies:
         prompt = self.prompt[places]
         for block in blocks_of(prompt):
             yield from self._rows_of_block(places[block], prompt[block])
+
+    def skim(self, places: IntArray) -> Skimmed | None:
+        """Say nothing: which replies a row has hangs on all their texts."""
+        return None
 
     def _rows_of_block(self, places: IntArray, prompt: AnyIntArray) -> Iterator[tuple[int, Row]]:
         ranked, groups = self.ranked, self.groups[places]

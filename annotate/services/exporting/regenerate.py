@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
-from annotate.formats import WrittenFile, write_rows
+from annotate.formats import WrittenFile, write_jsonl, write_rows
 from annotate.models import Prompt
 from annotate.ranking.arrays import IntArray
 from annotate.ranking.votes import BOTH_BAD
 from annotate.services import errors
 from annotate.services.exporting.ballots import Ballots, read_ballots
 from annotate.services.exporting.recipe import Recipe, RunVotes
-from annotate.services.exporting.resolving import Resolved, resolve
+from annotate.services.exporting.resolving import Resolved, resolve, resolve_for_preview
 from annotate.services.exporting.splits import Splits
 
 MAX_KEY_CHARS = 200
@@ -33,13 +34,26 @@ def write_both_bad(recipe: Recipe, out: Path) -> WrittenFile:
         LedgerBusy: votes are being imported into one of its runs.
         FormatError: the file cannot be written.
     """
-    found = find_both_bad(resolve(recipe))
+    return write_rows(out, _prompt_rows(_found(resolve(recipe))))
+
+
+def both_bad_lines(recipe: Recipe) -> bytes:
+    """Give the lines of `write_both_bad`; votes that are being cast may be in or not.
+
+    Raises:
+        RecipeRefused, ExportRefused: as there.
+    """
+    return b"".join(write_jsonl(_prompt_rows(_found(resolve_for_preview(recipe)))))
+
+
+def _found(resolved: Resolved) -> IntArray:
+    """Find the prompts to be asked anew, of which there has to be one."""
+    found = find_both_bad(resolved)
     if len(found) == 0:
-        runs = ", ".join(each.run for each in recipe.sources if isinstance(each, RunVotes))
-        raise errors.ExportRefused(
-            f"no prompt of {runs} has more both-bad votes than others: there is none to ask anew"
-        )
-    return write_rows(out, _prompt_rows(found))
+        message = _("no prompt of %(runs)s has more both-bad votes than others: there is none to"
+                    " ask anew")  # fmt: skip
+        raise errors.ExportRefused(message % {"runs": ", ".join(resolved.runs)})
+    return found
 
 
 def find_both_bad(resolved: Resolved) -> IntArray:

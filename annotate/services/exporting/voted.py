@@ -11,6 +11,7 @@ from annotate.services.exporting.answers import Answer, Answers
 from annotate.services.exporting.ballots import Texts
 from annotate.services.exporting.choosing import Proposals
 from annotate.services.exporting.portions import Row, blocks_of, find_repeated, name_kinds
+from annotate.services.exporting.skimming import Skimmed, read_facts
 
 _PRIME = 1_000_003
 
@@ -61,6 +62,33 @@ class VotedPairs:
         prompt = self.prompt[places]
         for block in blocks_of(prompt):
             yield from self._rows_of_block(places[block], prompt[block])
+
+    def skim(self, places: IntArray) -> Skimmed | None:
+        """Say which rows their texts allow, unless texts are to be compared with each other."""
+        if self.near_equal is not None:
+            return None
+        pairs = self.proposals.keep(places)
+        both = np.concatenate([pairs.chosen, pairs.rejected])
+        facts = read_facts(self.texts, both, np.tile(pairs.depth, 2))
+        is_blank = facts.is_blank.reshape(2, -1).any(axis=0)
+        chosen, rejected = facts.digest.reshape(2, -1)
+        is_same = ~is_blank & (chosen == rejected)
+        self.left_out["empty_reply"] += int(is_blank.sum())
+        self.left_out["same_replies"] += int(is_same.sum())
+        fit = np.flatnonzero(~is_blank & ~is_same)
+        longer, shorter = facts.n_chars.reshape(2, -1)
+        writers = np.unique(facts.candidate.reshape(2, -1)[:, fit])
+        return Skimmed(
+            source=self.name,
+            run=self.run,
+            weight=self.weight,
+            places=places[fit],
+            prompts=self.texts.prompts,
+            prompt=self.prompt[places[fit]],
+            longer=np.sign(longer - shorter)[fit],
+            kinds=pairs.kinds[fit],
+            candidates=[self.candidates[pk] for pk in writers.tolist()],
+        )
 
     def _rows_of_block(self, places: IntArray, prompt: AnyIntArray) -> Iterator[tuple[int, Row]]:
         pairs = self.proposals.keep(places)

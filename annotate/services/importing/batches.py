@@ -12,8 +12,7 @@ Row = TypeVar("Row")
 class Batches(Generic[Row]):
     """Yields the rows in lists of at most `BATCH_SIZE`.
 
-    Whoever stores a batch may call `read_ahead` after each of its rows: so the file is read while
-    the database server is at work, without a second thread.
+    Whoever stores a batch may call `read_ahead` while the database server is at work on it.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -25,9 +24,8 @@ class Batches(Generic[Row]):
             yield batch
 
     def read_ahead(self) -> None:
-        """Read one row of the next batch."""
-        if len(self._ahead) < BATCH_SIZE:
-            self._ahead.extend(islice(self._rows, 1))
+        """Read the next batch."""
+        self._ahead.extend(islice(self._rows, BATCH_SIZE - len(self._ahead)))
 
     def _take(self) -> list[Row]:
         batch, self._ahead = self._ahead, []

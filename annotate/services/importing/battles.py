@@ -58,7 +58,7 @@ def import_battles(
         batches = Batches(rows)
         for batch in batches:
             prompts.add(repeats.new_prompts(batch))
-            completions.add(repeats.new_completions(batch), meanwhile=batches)
+            completions.add(repeats.new_completions(batch), meanwhile=batches.read_ahead)
             # Votes go to the newest round, which the first candidates open.
             new = completions.candidates.new[n_entered:]
             n_entered += len(new)

@@ -1,8 +1,7 @@
 """Completions into a run, with the candidates and prompts that they bring along."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -13,13 +12,12 @@ from annotate.services import errors, measuring, rounds
 from annotate.services.blindness import named_maker
 from annotate.services.importing.batches import Batches
 from annotate.services.importing.candidates import CandidateWriter
+from annotate.services.importing.copying import copy_lines, escaped, escaped_array, line_of
 from annotate.services.importing.counts import Counts
 from annotate.services.importing.prompts import PromptWriter, lock_set
 from annotate.services.importing.tables import (
     analyze,
     array_of_numbers,
-    array_of_texts,
-    copy_rows,
 )
 from annotate.services.importing.whole import Conflict, all_or_nothing, conflict, tell, wrong
 
@@ -74,7 +72,10 @@ def import_completions(
             prompts = [row for row in batch if isinstance(row, PromptRow)]
             if prompts:
                 prompt_writer.add(prompts)
-            writer.add([row for row in batch if isinstance(row, CompletionRow)], meanwhile=batches)
+            writer.add(
+                [row for row in batch if isinstance(row, CompletionRow)],
+                meanwhile=batches.read_ahead,
+            )
         writer.finish()
         enter_candidates(run, writer.candidates.new)
         if counts.completions.new:
@@ -133,11 +134,13 @@ class CompletionWriter:
         self._n_samples = 0
         self._prompts: dict[str, tuple[int, int]] = {}
 
-    def add(self, rows: Sequence[CompletionRow], *, meanwhile: Batches[Any] | None = None) -> None:
+    def add(
+        self, rows: Sequence[CompletionRow], *, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         """Store the completions that are new; those that are there with another text are faults.
 
         Args:
-            meanwhile: batches that are read ahead while the database stores these rows.
+            meanwhile: is called while the database stores these rows, and may not ask it anything.
         """
         self._learn_prompts({row.prompt for row in rows})
         keyed = [(key, row) for row in rows if (key := self._key_or_fault(row)) is not None]
@@ -154,8 +157,12 @@ class CompletionWriter:
                 tell(self._faults, self._other_text(row))
             self._n_samples = max(self._n_samples, row.sample + 1)
         if new:
-            rows_of_table = self._rows_of_table(new, meanwhile)
-            copy_rows(table=Completion, columns=_COLUMNS, rows=rows_of_table)
+            copy_lines(
+                table=Completion,
+                columns=_COLUMNS,
+                lines=self._lines(new),
+                meanwhile=meanwhile,
+            )
         self._counts.completions.add(new=len(new))
 
     def finish(self) -> None:
@@ -164,19 +171,16 @@ class CompletionWriter:
             self._run.samples_per_prompt = self._n_samples
             self._run.save(update_fields=["samples_per_prompt"])
 
-    def _rows_of_table(
-        self, new: Sequence[tuple[Key, CompletionRow]], meanwhile: Batches[Any] | None
-    ) -> Iterator[tuple[Any, ...]]:
+    def _lines(self, new: Sequence[tuple[Key, CompletionRow]]) -> Iterator[str]:
         for (candidate_id, prompt_id, sample), row in new:
             candidate = self.candidates.by_name[row.candidate.name]
             names_maker = named_maker(replies=row.replies, candidate=candidate)
             self._counts.n_naming_makers += bool(names_maker)
-            yield (
-                candidate_id, prompt_id, sample, array_of_texts(row.replies), row.finish_reason,
-                row.seed, row.prompt_tokens, row.completion_tokens, "", "", names_maker, self._now,
+            yield line_of(
+                (candidate_id, prompt_id, sample, escaped_array(row.replies), row.finish_reason,
+                 row.seed, row.prompt_tokens, row.completion_tokens, "", "",
+                 escaped(names_maker), self._now)
             )  # fmt: skip
-            if meanwhile is not None:
-                meanwhile.read_ahead()
 
     def _learn_prompts(self, keys: set[str]) -> None:
         unknown = keys - self._prompts.keys()

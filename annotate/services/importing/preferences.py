@@ -1,7 +1,7 @@
 """Preference pairs that were made elsewhere, into a set of their own."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from annotate.formats import STOP, Faults, FormatError, MessageRow, PreferenceRow
@@ -9,8 +9,9 @@ from annotate.models import PreferencePair, PreferenceSet
 from annotate.services import errors
 from annotate.services.canonical import hash_content
 from annotate.services.importing.batches import Batches
+from annotate.services.importing.copying import copy_lines, escaped, line_of
 from annotate.services.importing.counts import Counts
-from annotate.services.importing.tables import analyze, copy_rows
+from annotate.services.importing.tables import analyze
 from annotate.services.importing.whole import Conflict, all_or_nothing, conflict, tell
 
 _TEXTS = ("prompt", "chosen", "rejected")
@@ -45,7 +46,7 @@ def import_preferences(
         writer = _Writer(pairs, counts, faults)
         batches = Batches(rows)
         for batch in batches:
-            writer.add(batch, meanwhile=batches)
+            writer.add(batch, meanwhile=batches.read_ahead)
     if not dry_run:
         analyze({PreferencePair: counts.new})
     return counts
@@ -81,7 +82,7 @@ class _Writer:
         self._counts = counts
         self._faults = faults
 
-    def add(self, rows: Sequence[PreferenceRow], *, meanwhile: Batches[PreferenceRow]) -> None:
+    def add(self, rows: Sequence[PreferenceRow], *, meanwhile: Callable[[], None]) -> None:
         """Store the pairs that are new; those that are there and say something else are faults."""
         there = self._stored([row.key for row in rows])
         new = []
@@ -98,20 +99,20 @@ class _Writer:
                 tell(self._faults, fault)
             else:
                 self._counts.add(equal=1)
-        copy_rows(
+        copy_lines(
             table=PreferencePair,
             columns=_COLUMNS,
-            rows=(self._row_of_table(row, said, meanwhile) for row, said in new),
+            lines=(self._line(row, said) for row, said in new),
+            meanwhile=meanwhile,
         )
         self._counts.add(new=len(new))
 
-    def _row_of_table(
-        self, row: PreferenceRow, said: dict[str, Any], meanwhile: Batches[PreferenceRow]
-    ) -> tuple[Any, ...]:
-        meanwhile.read_ahead()
+    def _line(self, row: PreferenceRow, said: dict[str, Any]) -> str:
         texts = (json.dumps(said[field], ensure_ascii=False) for field in _TEXTS)
-        digest = hash_content(said["prompt"])
-        return (self._set.pk, row.key, *texts, digest, *(said[field] for field in _LABELS))
+        cells = (row.key, *texts, hash_content(said["prompt"]), *(said[label] for label in _LABELS))
+        return line_of(
+            (self._set.pk, *(escaped(cell) if isinstance(cell, str) else cell for cell in cells))
+        )
 
     def _stored(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         stored = self._set.pairs.filter(key__in=keys).values("key", *_TEXTS, *_LABELS)

@@ -23,6 +23,7 @@ def all_or_nothing(*, faults: Faults, dry_run: bool, counts: Any) -> Iterator[No
     """
     with transaction.atomic():
         _ask_triggers_quietly()
+        _check_keys_at_once()
         yield
         if faults.n:
             raise errors.FaultsFound(_told(faults), counts=counts)
@@ -38,6 +39,12 @@ def _ask_triggers_quietly() -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL pgtrigger.ignore = '{}'")
+
+
+def _check_keys_at_once() -> None:
+    """Have foreign keys checked with the rows, while the next ones are read; not all at the end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def tell(faults: Faults, fault: FormatError) -> None:

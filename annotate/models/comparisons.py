@@ -119,6 +119,9 @@ class GoldPair(models.Model):
         return japanese or english if get_language() == "ja" else english or japanese
 
 
+_JUDGED = models.Q(answered_at__isnull=False) & ~models.Q(purpose=Purpose.PRACTICE)
+
+
 class ComparisonQuerySet(models.QuerySet["Comparison"]):
     """Comparisons as the voting services ask for them."""
 
@@ -130,7 +133,7 @@ class ComparisonQuerySet(models.QuerySet["Comparison"]):
 
     def judged(self) -> "ComparisonQuerySet":
         """Keep those with a vote, to the last turn; practice is none."""
-        return self.filter(answered_at__isnull=False).exclude(purpose=Purpose.PRACTICE)
+        return self.filter(_JUDGED)
 
     def by_people(self) -> "ComparisonQuerySet":
         """Leave out those of LLM judges, who are counted apart; simulated annotators stay."""
@@ -223,11 +226,38 @@ class Comparison(models.Model):
 
     objects = ComparisonQuerySet.as_manager()
 
+    # False where it was just drawn, or read together with the fact that nobody voted on it.
+    may_have_votes = True
+    # How many annotators may be given these two completions in the round; None: any number.
+    given_at_most: int | None = None
+
     class Meta:
         indexes = [
-            models.Index(fields=["annotator", "round"], name="comparison_of_annotator"),
+            # With the id, so that what was drawn since some comparison is found by itself.
+            models.Index(fields=["annotator", "round", "id"], name="comparison_by_annotator"),
             models.Index(
-                fields=["round", "candidate_a", "candidate_b"], name="comparison_of_candidates"
+                fields=["round", "candidate_a", "candidate_b", "id"],
+                name="comparison_by_candidates",
+            ),
+            # A line of one or two, however many its annotator has judged.
+            models.Index(
+                fields=["annotator", "round"],
+                name="comparison_waiting",
+                condition=models.Q(
+                    answered_at__isnull=True, skipped_at__isnull=True, dropped_at__isnull=True
+                ),
+            ),
+            # Counted from these alone, without a look at the comparisons.
+            models.Index(
+                fields=["annotator", "answered_at"],
+                name="comparison_judged_by",
+                condition=_JUDGED,
+            ),
+            models.Index(
+                fields=["round", "answered_at"],
+                include=["annotator"],
+                name="comparison_judged_in",
+                condition=_JUDGED,
             ),
             models.Index(fields=["completion_a", "completion_b"], name="comparison_of_completions"),
         ]

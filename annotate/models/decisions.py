@@ -102,6 +102,12 @@ class RoundEstimate(models.Model):
         default=0, help_text=_("Id up to which drawn comparisons are in it.")
     )
     n_votes = models.PositiveIntegerField()
+    n_judged = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Comparisons of any purpose but practice that people had judged by `judged_by`.",
+    )
+    judged_by = models.DateTimeField(null=True, blank=True)
     made_at = models.DateTimeField()
     candidates = ArrayField(
         models.BigIntegerField(), help_text=_("Ids, in the order of all its arrays.")

@@ -1,6 +1,7 @@
 """How volunteers rate in a run: who may, what they are asked, and how their care is checked."""
 
 import secrets
+from functools import cached_property
 
 from django.conf import settings
 from django.db import models
@@ -115,6 +116,11 @@ class RatingRules(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run}"
+
+    @cached_property
+    def offered_reasons(self) -> list[ReasonTag]:
+        """List the reasons that the run offers, in their order, as they were when first asked."""
+        return list(self.reasons.all())
 
     @classmethod
     def of(cls, run: SelectionRun) -> "RatingRules":

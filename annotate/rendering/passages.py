@@ -15,7 +15,8 @@ _PIECES = re.compile(r"<math\b.*?</math>|<[^>]*>|[^<]+", re.DOTALL)
 _LINES = re.compile(r"[^\n]+")
 # The cells of a row are drawn on lines of their own, and stand on one line of the source.
 _NEXT_CELL = re.compile(r"(?<=</t[hd]>)\n(?=<t[hd]\b)")
-_LIST_NUMBER = re.compile(r"\s*\d+[.)]\s")
+# Nine digits at most, as in Markdown: without a bound a long number takes time by its square.
+_LIST_NUMBER = re.compile(r"\d{1,9}[.)]\s")
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -213,8 +214,11 @@ def _lines(text: str) -> tuple[list[int], list[str]]:
 
 def _pair_words(drawn: str, stored: str, here: slice, there: slice) -> Iterator[_Same]:
     """Find the words, or characters where there are no spaces, that are the same, in order."""
-    if drawn[here] == stored[there]:
-        yield _Same(here.start, there.start, here.stop - here.start)
+    said, written = drawn[here], stored[there]
+    same = said.strip()
+    if same and same == written.strip():  # most lines, in a tenth of the time
+        before, there_before = (len(each) - len(each.lstrip()) for each in (said, written))
+        yield _Same(here.start + before, there.start + there_before, len(same))
         return
     words, others = _words(drawn, here), _words(stored, there)
     for stretch in compare([word for _at, word in words], [word for _at, word in others]):

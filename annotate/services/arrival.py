@@ -1,8 +1,10 @@
 """The way from a run's door to its first comparison."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -14,12 +16,23 @@ from annotate.models import (
     ConsentText,
     Invitation,
     Participation,
+    RatingRules,
+    ReasonTag,
     SelectionRun,
     User,
 )
 from annotate.models.comparisons import Purpose
 from annotate.models.rules import Door
 from annotate.services import annotators, consent, errors
+from annotate.services.joined import Columns, ask
+from annotate.services.pairing import LOOK_COLUMNS, LOOK_JOINS, RoundNow, read_look
+from annotate.services.progress import (
+    N_COLUMNS,
+    PROGRESS_COLUMNS,
+    Progress,
+    read_progress,
+    today_here,
+)
 
 
 class Step(Enum):
@@ -31,40 +44,139 @@ class Step(Enum):
     RATE = auto()
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """Somebody at a run's pages: what comes next for them, and how the run stands.
+
+    Attributes:
+        annotator: None for a newcomer.
+        now: the run's open round; None where none is.
+        progress: how far both are.
+    """
+
+    run: SelectionRun
+    annotator: Annotator | None
+    step: Step
+    now: RoundNow | None
+    progress: Progress
+
+
+_ANNOTATOR = Columns(Annotator, "annotator")
+_BY_ACCOUNT = "annotator.user_id = %(user)s"
+_BY_COOKIE = (
+    "annotator.id = %(annotator)s AND annotator.user_id IS NULL"
+    f" AND annotator.kind = '{Annotator.Kind.PERSON}'"
+)
+_BY_ID = "annotator.id = %(annotator)s"
+# All that tells who is there, what they may, and how the run stands.
+_ARRIVE = f"""SELECT {LOOK_COLUMNS}, {_ANNOTATOR.sql}, {PROGRESS_COLUMNS},
+  participation.instructed_at IS NOT NULL,
+  participation.practised_at IS NOT NULL,
+  participation.invitation_id IS NOT NULL,
+  EXISTS (
+    SELECT FROM annotate_consent AS consent
+    WHERE consent.annotator_id = annotator.id AND consent.withdrawn_at IS NULL
+    AND consent.text_id = (SELECT id FROM annotate_consenttext ORDER BY version DESC LIMIT 1)
+  ),
+  EXISTS (
+    SELECT FROM annotate_goldpair AS gold
+    WHERE gold.run_id = run.id AND gold.use = '{Purpose.PRACTICE}' AND gold.retired_at IS NULL
+  ),
+  ARRAY(
+    SELECT ARRAY[tag.id::text, tag.slug, tag.label_en, tag.label_ja]
+    FROM annotate_ratingrules_reasons AS offered
+    JOIN annotate_reasontag AS tag ON tag.id = offered.reasontag_id
+    WHERE offered.ratingrules_id = run.id ORDER BY tag.position, tag.slug
+  )
+FROM annotate_selectionrun AS run
+  LEFT JOIN annotate_round AS round ON round.run_id = run.id
+    AND round.opened_at IS NOT NULL AND round.closed_at IS NULL
+  {LOOK_JOINS}
+  LEFT JOIN annotate_annotator AS annotator ON {{annotator}}
+  LEFT JOIN annotate_participation AS participation
+    ON participation.run_id = run.id AND participation.annotator_id = annotator.id
+WHERE run.slug = %(run)s"""  # noqa: S608 - only names and constants of our own go in
+
+
+def arrive(*, run: str, user: int | None, annotator: int | None) -> Arrived | None:
+    """Tell who is at a run's pages, and all that the pages have to know of both, in one statement.
+
+    Args:
+        run: its slug.
+        user: id of the account that is signed in; it goes before the cookie.
+        annotator: id in the signed cookie of somebody who has no account.
+
+    Returns:
+        None where there is no such run.
+    """
+    named = _BY_COOKIE if user is None else _BY_ACCOUNT
+    return _arrive(run, named, {"user": user, "annotator": annotator}, is_signed_in=bool(user))
+
+
 def next_step(
     *, run: SelectionRun, annotator: Annotator | None, is_signed_in: bool = False
 ) -> Step:
     """Tell what comes next for an annotator, or for a newcomer (None), in a run."""
-    let_in = runs_let_in(annotator=annotator, is_signed_in=is_signed_in)
-    if not SelectionRun.objects.filter(let_in, pk=run.pk).exists():
-        return Step.DOOR
+    asked = {"annotator": None if annotator is None else annotator.pk}
+    arrived = _arrive(run.slug, _BY_ID, asked, is_signed_in=is_signed_in)
+    assert arrived is not None
+    return arrived.step
+
+
+def _arrive(
+    slug: str, named: str, asked: Mapping[str, int | None], *, is_signed_in: bool
+) -> Arrived | None:
+    found = ask(_ARRIVE.format(annotator=named), {"run": slug, **asked, **today_here()})
+    if not found:
+        return None
+    run, now, rest = read_look(found[0])
+    annotator = _ANNOTATOR.take(rest)
+    rest = rest[_ANNOTATOR.width :]
+    progress = read_progress(rest[:N_COLUMNS], now)
+    facts = _Facts(*rest[N_COLUMNS:-1])
+    run.stored_rules.offered_reasons = [
+        ReasonTag(id=int(pk), slug=slug, label_en=english, label_ja=japanese)
+        for pk, slug, english, japanese in rest[-1]
+    ]
+    step = _step_of(annotator, run.stored_rules, facts, is_signed_in=is_signed_in)
+    return Arrived(run, annotator, step, now, progress)
+
+
+class _Facts(NamedTuple):
+    """What was read of an annotator in a run."""
+
+    is_instructed: bool
+    has_practised: bool
+    is_invited: bool
+    has_consent: bool
+    has_practice: bool
+
+
+def _step_of(
+    annotator: Annotator | None, rules: RatingRules, facts: _Facts, *, is_signed_in: bool
+) -> Step:
+    """Tell what comes next; a simulated annotator goes through every door."""
     if annotator is not None and annotator.kind == Annotator.Kind.SIMULATED:
         return Step.RATE
-    participation = participation_in(run=run, annotator=annotator)
-    if annotator is None or participation is None or needs_welcome(annotator, participation):
+    has_account = is_signed_in or (annotator is not None and annotator.user_id is not None)
+    if not _opens(rules.door, is_invited=facts.is_invited, has_account=has_account):
+        return Step.DOOR
+    is_welcomed = facts.is_instructed and facts.has_consent
+    if annotator is None or not is_welcomed or not annotator.languages:
         return Step.WELCOME
-    if participation.practised_at is None and has_practice(run=run):
-        return Step.PRACTICE
-    return Step.RATE
+    return Step.PRACTICE if facts.has_practice and not facts.has_practised else Step.RATE
+
+
+def _opens(door: str, *, is_invited: bool, has_account: bool) -> bool:
+    """Tell of one door what `runs_let_in` asks of many."""
+    if door == Door.INVITATION or not has_account:
+        return is_invited if door == Door.INVITATION else door == Door.OPEN
+    return True
 
 
 def participation_in(*, run: SelectionRun, annotator: Annotator | None) -> Participation | None:
     """Give how far the annotator has come in the run; None before the first step."""
     return Participation.objects.filter(run=run, annotator=annotator).first() if annotator else None
-
-
-def needs_welcome(annotator: Annotator, participation: Participation) -> bool:
-    """Tell whether the welcome page has anything left to ask or to tell."""
-    return (
-        participation.instructed_at is None
-        or not annotator.languages
-        or not consent.has_consent(annotator)
-    )
-
-
-def has_practice(*, run: SelectionRun) -> bool:
-    """Tell whether the run has comparisons to practise on."""
-    return run.gold_pairs.filter(use=Purpose.PRACTICE, retired_at=None).exists()
 
 
 def find_invitation(*, token: str) -> Invitation:

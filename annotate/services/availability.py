@@ -1,14 +1,22 @@
 """How many pairs of completions there are to compare, of each two candidates in each language."""
 
+from typing import Any
+
 import numpy as np
+from django.db.models import Count, Sum
 
 from annotate.models import Completion
+from annotate.models.candidates import CompletionQuerySet
 from annotate.ranking.arrays import BoolArray, IntArray
 from annotate.ranking.pairing import Counts
-from annotate.services.pairing import RoundNow
+from annotate.services.memory import Recent
+from annotate.services.pairing import ROUNDS_KEPT, RoundNow
 
 # Beyond this nobody runs out of pairs, and so two bytes are enough for each count.
 MOST = 2**16 - 1
+
+
+_counted: Recent[int, tuple[tuple[Any, ...], dict[str, Counts]]] = Recent(ROUNDS_KEPT)
 
 
 def count_available(now: RoundNow) -> dict[str, Counts]:
@@ -22,6 +30,17 @@ def count_available(now: RoundNow) -> dict[str, Counts]:
     ).exclude(pk__in=Completion.objects.hidden().values("pk"))
     if now.rules.leaves_out_maker_names:
         completions = completions.filter(names_maker="")
+    # Completions never change: where there are as many, of as many ids, they are the same.
+    found = completions.aggregate(n=Count("id"), ids=Sum("id"))
+    key = now.candidates, now.anchors, now.round.anchors_only, found["n"], found["ids"]
+    counted = _counted.find(now.round.pk)
+    if counted is None or counted[0] != key:
+        counted = key, _count_all(now, completions)
+        _counted.keep(now.round.pk, counted)
+    return counted[1]
+
+
+def _count_all(now: RoundNow, completions: CompletionQuerySet) -> dict[str, Counts]:
     rows = list(
         completions.order_by("id").values_list(
             "candidate", "prompt", "text_digest", "prompt__language"

@@ -64,7 +64,14 @@ class Ballot:
 
     def cast(self, *, comparison: Comparison, turn: int, at: datetime) -> Vote:
         """Write the vote and its marks; the caller holds the ledger."""
-        vote = Vote.objects.create(
+        vote = self.as_vote(comparison=comparison, turn=turn, at=at)
+        vote.save()
+        self.mark(vote)
+        return vote
+
+    def as_vote(self, *, comparison: Comparison, turn: int, at: datetime) -> Vote:
+        """Give the vote, not written yet."""
+        return Vote(
             comparison=comparison,
             turn=turn,
             outcome=self.outcome,
@@ -74,11 +81,13 @@ class Ballot:
             comment=self.comment,
             created_at=at,
         )
+
+    def mark(self, vote: Vote) -> None:
+        """Write the marks of the vote, which is."""
         PassageMark.objects.bulk_create(
             PassageMark(vote=vote, which=which, turn=turn, start=start, end=end, tag=tag)
             for which, turn, start, end, tag in sorted(self.marks)
         )
-        return vote
 
     def says_the_same_as(self, vote: Vote) -> bool:
         """Tell whether a vote already holds all of this."""
@@ -163,7 +172,7 @@ def _read_choice(choice: str, rules: RatingRules) -> tuple[str, str]:
 def _check_reasons(reasons: list[str], rules: RatingRules) -> None:
     if not reasons:
         return
-    offered = set(rules.reasons.values_list("slug", flat=True))
+    offered = {tag.slug for tag in rules.offered_reasons}
     for reason in reasons:
         if reason not in offered:
             raise errors.VoteRefused(

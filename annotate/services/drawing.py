@@ -21,11 +21,18 @@ from annotate.models import (
 from annotate.models.comparisons import Outcome, Purpose, Side
 from annotate.ranking.arrays import BoolArray
 from annotate.ranking.pairing import Drawn, Policy, draw_pair
-from annotate.services import errors, matching
+from annotate.services import errors, matching, texts
+from annotate.services.fields import Field, read_field
 from annotate.services.languages import language_name
-from annotate.services.pairing import Field, RoundNow, as_judge, read_field
+from annotate.services.ledger import hold_end
+from annotate.services.pairing import RoundNow, as_judge
 
 REPEAT_AFTER = 5  # comparisons that should lie between a pair and its repetition
+# Pairs that others are given at this moment; whoever has met with so many waits for the next.
+MOST_PASSED_OVER = 8
+# Votes before a round has all that it wants from which on volunteers draw one after another: more
+# than there can be who draw at once, for each has a connection to the database.
+NEARLY_COMPLETE = 200
 
 
 def draw_comparison(*, now: RoundNow, annotator: Annotator, rng: np.random.Generator) -> Comparison:
@@ -110,7 +117,10 @@ def _draw_for_ranking(
         )
     field = read_field(now, annotator)
     wanted = now.round.votes_wanted
-    if wanted is not None and field.n_taken >= wanted and judge is None:
+    if wanted is not None and judge is None and field.n_taken >= wanted - NEARLY_COMPLETE:
+        hold_end(now.round)
+        field = read_field(now, annotator)
+    if wanted is not None and judge is None and field.n_taken >= wanted:
         raise errors.VotesComplete(_("This round has all the votes that it wanted."))
     last = field.last_prompt
     found = _match(now, annotator, field, _draw_two(now, field, field.allowed, rng), last, rng)
@@ -154,21 +164,53 @@ def _match(
     if drawn is None:
         return None
     two = now.candidates[drawn.first], now.candidates[drawn.second]
-    found = matching.choose_completions(
-        _readable(now, annotator, two),
-        now.round,
-        field,
-        votes_per_pair=now.decision.votes_per_pair,
-        avoid=avoid,
-        rng=rng,
-        judge=as_judge(annotator),
-    )
-    if found is None:
+    judge = as_judge(annotator)
+    if judge is not None:
+        found = matching.choose_for_judge(
+            _readable(now, annotator, two),
+            now.round,
+            field,
+            votes_per_pair=now.decision.votes_per_pair,
+            avoid=avoid,
+            rng=rng,
+            judge=judge,
+        )
+        pair = None if found is None else texts.take_two(*found, waits=True)
+        at_most = None
+    else:
+        pair, at_most = _take(now, annotator, field, two, avoid, rng)
+    if pair is None:
         return None
-    completions = Completion.objects.select_related("prompt").in_bulk(found)
-    a, b = (completions[pk] for pk in found)
-    side_a = _draw_side(rng)
-    return _pair_up(a, b, now.round, annotator, side_a=side_a, propensity=drawn.propensity)
+    comparison = _pair_up(
+        *pair, now.round, annotator, side_a=_draw_side(rng), propensity=drawn.propensity
+    )
+    comparison.given_at_most = at_most
+    return comparison
+
+
+def _take(
+    now: RoundNow,
+    annotator: Annotator,
+    field: Field,
+    two: tuple[int, int],
+    avoid: int | None,
+    rng: np.random.Generator,
+) -> tuple[tuple[Completion, Completion] | None, int | None]:
+    """Choose two texts that nobody else is given at this moment, and read them.
+
+    Returns:
+        The completions, None where nothing is left; and how many may be given the two: as many as
+        the run asks for, until all of these candidates' have been.
+    """
+    enough, without = now.decision.votes_per_pair, set[tuple[int, int]]()
+    while True:
+        chosen = texts.choose_two(now, two, field, annotator, avoid=avoid, without=without, rng=rng)
+        if chosen is None:
+            return None, None
+        pair = texts.take_two(chosen.a, chosen.b, waits=len(without) >= MOST_PASSED_OVER)
+        if pair is not None:
+            return pair, enough if chosen.n_met < enough else None
+        without.add((chosen.a, chosen.b))
 
 
 def _readable(now: RoundNow, annotator: Annotator, candidates: tuple[int, ...]) -> "QuerySet[Any]":
@@ -286,7 +328,7 @@ def _show_known(
 def _pair_up(
     a: Completion, b: Completion, round_: Round, annotator: Annotator, **fields: Any
 ) -> Comparison:
-    return Comparison(
+    comparison = Comparison(
         round=round_,
         annotator=annotator,
         prompt=a.prompt,
@@ -296,6 +338,8 @@ def _pair_up(
         completion_b=b,
         **fields,
     )
+    comparison.may_have_votes = False
+    return comparison
 
 
 def _draw_side(rng: np.random.Generator) -> Side:

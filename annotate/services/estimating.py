@@ -32,7 +32,13 @@ from annotate.ranking.stopping import MIN_ANNOTATORS
 from annotate.ranking.votes import Ballots, check_ballots
 from annotate.services import availability, queue, tallies
 from annotate.services.numbers import json_e_value, json_number
-from annotate.services.pairing import Cell, Estimate, RoundNow, look_at, taken_for_ranking
+from annotate.services.pairing import (
+    Estimate,
+    RoundNow,
+    look_at,
+    newest_estimate,
+    taken_for_ranking,
+)
 from annotate.services.vote_columns import number_pairs, read_votes
 
 REFRESH_EVERY = 10  # votes
@@ -97,11 +103,13 @@ def refresh_estimate(*, round_: Round) -> RoundEstimate:
     columns = tallies.read_tallies(round_=now.round).among(now.candidates)
     look = _look(now, columns)
     evidence = _tell_evidence(look, now, columns)
-    drawn_by = _gather(now, look)
+    drawn_by = _gather(now, look, made_at)
     fields = {
         "through": columns.through,
         "last_comparison": drawn_by.last_comparison,
         "n_votes": look.n_votes,
+        "n_judged": _count_judged(round_, by=made_at - SETTLING),
+        "judged_by": made_at - SETTLING,
         "made_at": made_at,
         "candidates": list(now.candidates),
         "standings": list(_tell_standings(look, now.candidates)),
@@ -192,46 +200,76 @@ def _ballots(columns: tallies.TallyColumns, candidates: tuple[int, ...]) -> Ball
     )
 
 
-def _gather(now: RoundNow, look: Look) -> Estimate:
-    """Count what is settled of the round's comparisons, for the pairs that come next."""
-    last = _last_settled(now.round)
+def _gather(now: RoundNow, look: Look, made_at: datetime) -> Estimate:
+    """Count what is settled of the round's comparisons, for the pairs that come next.
+
+    What the last look counted is taken over, and what came since is added.
+    """
+    before = _counted_before(now)
+    last = _last_settled(now.round, made_at, after=before.last_comparison)
+    met, cells = before.met.copy(), before.cells.copy()
     place = {candidate: place for place, candidate in enumerate(now.candidates)}
-    estimate = Estimate.empty(now.candidates)
     counted = (
-        taken_for_ranking(now.round)
+        taken_for_ranking(now.round, after=before.last_comparison)
         .filter(id__lte=last)
         .order_by()
         .values_list("candidate_a", "candidate_b", "prompt__language", "prompt__category")
         .annotate(n=Count("id"))
     )
-    cells: dict[Cell, int] = estimate.cells
     for a, b, language, category, n in counted:
         if a in place and b in place:
-            estimate.met[place[a], place[b]] += n
-            estimate.met[place[b], place[a]] += n
+            met[place[a], place[b]] += n
+            met[place[b], place[a]] += n
             cells[language, category] += n
     return Estimate(
         candidates=now.candidates,
         last_comparison=last,
-        met=estimate.met,
-        cells=estimate.cells,
+        met=met,
+        cells=cells,
         chances=look.chances,
         available=availability.count_available(now),
     )
 
 
-def _last_settled(round_: Round) -> int:
-    """Give the last id below which every comparison is answered, passed over or run out."""
-    now = timezone.now()
-    is_new = Q(created_at__gt=now - SETTLING)
-    ranking = round_.comparisons.by_people().filter(purpose=Purpose.RANKING)
-    open_now = ranking.filter(is_new | Q(lease_expires_at__gt=now)).filter(
-        is_new | Q(answered_at=None, skipped_at=None, dropped_at=None)
+def _counted_before(now: RoundNow) -> Estimate:
+    """Give the round's last estimate if all that it counted stands; else an empty one.
+
+    An exclusion makes it void, as in drawing; so do a vote that was taken back, and one that came
+    after its lease had run out.
+    """
+    stored = RoundEstimate.objects.filter(round=now.round).defer("arrays").first()
+    if now.stamp is None or stored is None:
+        return Estimate.empty(now.candidates)
+    comparisons = now.round.comparisons.filter(id__lte=stored.last_comparison)
+    is_late = comparisons.judged().filter(answered_at__gt=stored.made_at).exists()
+    taken_back = Vote.objects.filter(
+        withdrawn_number__gt=stored.through, comparison__round=now.round
     )
-    first: int | None = open_now.aggregate(first=Min("id"))["first"]
+    if is_late or taken_back.exists():
+        return Estimate.empty(now.candidates)
+    return newest_estimate(now)
+
+
+def _count_judged(round_: Round, *, by: datetime) -> int:
+    """Count what people judged by a moment so long ago that it is all committed."""
+    return round_.comparisons.judged().by_people().filter(answered_at__lte=by).count()
+
+
+def _last_settled(round_: Round, made_at: datetime, *, after: int) -> int:
+    """Give the last id below which every comparison is answered, passed over or run out.
+
+    As it was at `made_at`: what was answered after that is none that the next look finds settled.
+
+    Args:
+        after: id up to which they are.
+    """
+    is_new = Q(created_at__gt=made_at - SETTLING) | Q(answered_at__gt=made_at)
+    is_leased = Q(lease_expires_at__gt=made_at, answered_at=None, skipped_at=None, dropped_at=None)
+    ranking = round_.comparisons.by_people().filter(purpose=Purpose.RANKING, id__gt=after)
+    first: int | None = ranking.filter(is_new | is_leased).aggregate(first=Min("id"))["first"]
     if first is not None:
         return first - 1
-    return ranking.aggregate(last=Max("id"))["last"] or 0
+    return ranking.aggregate(last=Max("id"))["last"] or after
 
 
 def _tell_standings(look: Look, candidates: tuple[int, ...]) -> Iterator[dict[str, Any]]:

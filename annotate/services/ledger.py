@@ -10,10 +10,11 @@ from django.db.models import BigIntegerField, Func, Value
 from django.db.utils import OperationalError
 from psycopg.errors import LockNotAvailable
 
-from annotate.models import SelectionRun
+from annotate.models import Round, SelectionRun
 from annotate.services.errors import LedgerBusy
 
 LOCK_CLASS = 7301  # any number that no other advisory lock of this database uses
+END_CLASS = 7302  # likewise: rounds that are about to have all their votes
 CUTOFF_TIMEOUT_MS = 5_000
 # The next number of the ledger as an expression, drawn anew for each row of an update.
 NEXT_NUMBER = Func(
@@ -27,6 +28,15 @@ def hold_ledger(*, run_id: int) -> None:
     """Announce, until the transaction ends, that votes of the run are being written."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK_CLASS, run_id])
+
+
+def hold_end(round_: Round) -> None:
+    """Wait until nobody else draws in a round that wants few more votes, and keep others waiting.
+
+    So the last ones are counted one by one, and no more are given than are wanted.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [END_CLASS, round_.pk])
 
 
 def next_number() -> int:

@@ -12,8 +12,9 @@ from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet
 
 from annotate.models import Annotator, Comparison, Completion, RatingRules, Round
+from annotate.services.fields import Field
 from annotate.services.languages import primary_subtag
-from annotate.services.pairing import Cell, Field, taken_for_ranking
+from annotate.services.pairing import Cell, taken_for_ranking
 
 
 class Stage(IntEnum):
@@ -73,7 +74,7 @@ def pairs_left(
     return [(a, b) for a, b, is_elsewhere in left if is_elsewhere], [(a, b) for a, b, _ in left]
 
 
-def choose_completions(
+def choose_for_judge(
     readable: "QuerySet[Any]",
     round_: Round,
     field: Field,
@@ -81,23 +82,16 @@ def choose_completions(
     votes_per_pair: int,
     avoid: int | None,
     rng: np.random.Generator,
-    judge: Annotator | None = None,
+    judge: Annotator,
 ) -> tuple[int, int] | None:
-    """Choose among the pairs of completions by two candidates, and give their ids.
+    """Choose among the pairs of completions by two candidates as `texts.choose_two` does.
 
-    First those that others have begun to judge and that lack votes, then new ones, then the rest,
-    those with the fewest votes first. Among equals, the language and category in which these two
-    candidates met least often, then the round; the prompt on which they met least often; and the
-    samples that were used least often. Leased ones count as judged.
+    Those that people have judged come first, so that the two can be compared; balance is kept
+    among the judge's own.
 
     Args:
         readable: of these two candidates only, from `find_unseen`.
         avoid: id of a prompt that is not to be shown; None where any may be.
-        judge: an LLM judge, for whom it is. Those that people have judged come first, so that the
-            two can be compared; balance is kept among its own.
-
-    Returns:
-        None where nothing is left.
     """
     rows = readable.exclude(prompt=avoid).order_by("id", "rival_id")
     columns = ("id", "rival_id", "prompt", "prompt__language", "prompt__category")
@@ -119,7 +113,7 @@ class _Met:
     """How often two candidates have met in a round: on what, and by which samples."""
 
     def __init__(
-        self, round_: Round, *, candidate_a: int, candidate_b: int, judge: Annotator | None
+        self, round_: Round, *, candidate_a: int, candidate_b: int, judge: Annotator
     ) -> None:
         two = {"candidate_a": candidate_a, "candidate_b": candidate_b}
         taken = (
@@ -129,7 +123,7 @@ class _Met:
             .values("completion_a", "completion_b", "prompt")
             .annotate(n=Count("id"))
         )
-        by_people = taken_for_ranking(round_).filter(**two) if judge else Comparison.objects.none()
+        by_people = taken_for_ranking(round_).filter(**two)
         # Of pairs that people have judged a judge lacks its own view, however many they judged.
         self.awaited = set(by_people.values_list("completion_a", "completion_b"))
         self.of_two: Counter[tuple[int, int]] = Counter()

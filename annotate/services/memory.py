@@ -3,10 +3,12 @@
 import ctypes
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 from datetime import datetime
 from typing import Generic, TypeVar
 
 Kept = TypeVar("Kept")
+Key = TypeVar("Key", bound=Hashable)
 Stamp = tuple[int, datetime]
 """A version, and when it was made."""
 
@@ -38,6 +40,36 @@ class Newest(Generic[Kept]):
             self._kept.move_to_end(key)
             while len(self._kept) > self._n_kept:
                 self._kept.popitem(last=False)
+
+
+class Recent(Generic[Key, Kept]):
+    """So many things, the one used longest ago forgotten first."""
+
+    def __init__(self, n_kept: int) -> None:
+        self._n_kept = n_kept
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+
+    def find(self, key: Key) -> Kept | None:
+        """Give what is kept; None where nothing is."""
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+    def keep(self, key: Key, thing: Kept) -> None:
+        """Keep a thing in the place of an earlier one."""
+        with self._lock:
+            self._kept[key] = thing
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._n_kept:
+                self._kept.popitem(last=False)
+
+    def forget(self, key: Key) -> None:
+        """Keep a thing no more."""
+        with self._lock:
+            self._kept.pop(key, None)
 
 
 def give_back_memory() -> None:

@@ -8,48 +8,36 @@ that runs out is free again. A round without an estimate is counted as a whole.
 
 import io
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import (
-    BigIntegerField,
-    BooleanField,
-    Count,
-    Exists,
-    F,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-)
+from django.db.models import Q
 from django.utils import timezone
 
 from annotate.models import (
     Annotator,
-    Comparison,
     DecisionRules,
     Exclusion,
     RatingRules,
     Round,
     RoundEstimate,
+    SelectionRun,
 )
 from annotate.models.comparisons import ComparisonQuerySet, Purpose
 from annotate.ranking.arrays import BoolArray
 from annotate.ranking.pairing import Counts
 from annotate.ranking.posterior import PairChances
+from annotate.services.joined import Columns, Parts, ask
 from annotate.services.languages import primary_subtag
 from annotate.services.memory import Newest
 
 Cell = tuple[str, str]  # a language and a category
 # Rounds that a process keeps in memory: one of 500 candidates takes some megabytes.
 ROUNDS_KEPT = 16
-_PAIR_AND_CELL = ("candidate_a", "candidate_b", "prompt__language", "prompt__category")
 
 
 @dataclass(frozen=True)
@@ -60,6 +48,7 @@ class RoundNow:
         candidates: (n,) ids, ascending.
         anchors: those of them that are frozen points of comparison.
         is_decided: it has its answer, and the run stops early.
+        last_exclusion: number in the ledger at which one of the run's was made or undone; 0: never.
         stamp: version and time of its estimate; None where there is none to draw by.
     """
 
@@ -69,6 +58,7 @@ class RoundNow:
     candidates: tuple[int, ...]
     anchors: tuple[int, ...]
     is_decided: bool
+    last_exclusion: int
     stamp: tuple[int, datetime] | None
 
     @cached_property
@@ -179,40 +169,40 @@ class Estimate:
             )
 
 
-@dataclass(frozen=True)
-class Field:
-    """The pairs of candidates among which one annotator's next is drawn.
-
-    Attributes:
-        met, candidate_met: (n, n) and (n,) how often two and each met, those under way included.
-        cells: comparisons of the round by language and category.
-        allowed: (n, n) pairs that have something left for the annotator; None is all of them.
-        last_prompt: id of the prompt of the annotator's last comparison in the round.
-    """
-
-    candidates: tuple[int, ...]
-    met: Counts
-    candidate_met: Counts
-    cells: Counter[Cell]
-    chances: PairChances | None
-    allowed: BoolArray | None
-    last_prompt: int | None
-
-    @property
-    def n_taken(self) -> int:
-        """Count the comparisons that are answered, or may be."""
-        return int(self.candidate_met.sum()) // 2
-
-    def allow_only(self, pairs: Iterable[tuple[int, int]]) -> BoolArray:
-        """Give (n, n) with these pairs of candidates' ids allowed."""
-        place = {candidate: place for place, candidate in enumerate(self.candidates)}
-        allowed = np.zeros(self.met.shape, dtype=np.bool_)
-        for a, b in pairs:
-            allowed[place[a], place[b]] = allowed[place[b], place[a]] = True
-        return allowed
-
-
 _memory: Newest[Estimate] = Newest(ROUNDS_KEPT)
+
+
+_LOOK = Parts(
+    Columns(Round, "round"),
+    Columns(SelectionRun, "run"),
+    Columns(RatingRules, "rules", without=("instructions_en", "instructions_ja")),
+    Columns(DecisionRules, "decision"),
+)
+# What is read of a round, its run and their rules, by these names, and how they hang together.
+LOOK_COLUMNS = f"""{_LOOK.sql},
+  estimate.version, estimate.made_at, estimate.through,
+  (
+    SELECT max(GREATEST(excluded.number, excluded.undone_number))
+    FROM annotate_exclusion AS excluded WHERE excluded.run_id = round.run_id
+  ),
+  stop.id IS NOT NULL AND COALESCE(decision.stops_early, false),
+  ARRAY(
+    SELECT candidate_id FROM annotate_round_candidates WHERE round_id = round.id
+    ORDER BY candidate_id
+  ),
+  ARRAY(
+    SELECT candidate_id FROM annotate_round_candidates AS member
+    JOIN annotate_candidate AS candidate ON candidate.id = member.candidate_id
+    WHERE member.round_id = round.id AND candidate.is_anchor
+  )"""  # noqa: S608 - only names and constants of our own go in
+LOOK_JOINS = """
+  LEFT JOIN annotate_ratingrules AS rules ON rules.run_id = run.id
+  LEFT JOIN annotate_decisionrules AS decision ON decision.run_id = run.id
+  LEFT JOIN annotate_roundestimate AS estimate ON estimate.round_id = round.id
+  LEFT JOIN annotate_stop AS stop ON stop.round_id = round.id"""
+_LOOK_AT = f"""SELECT {LOOK_COLUMNS} FROM annotate_round AS round
+  JOIN annotate_selectionrun AS run ON run.id = round.run_id {LOOK_JOINS}
+WHERE round.id = %(round)s"""  # noqa: S608 - only names and constants of our own go in
 
 
 def look_at(round_: Round) -> RoundNow:
@@ -221,76 +211,38 @@ def look_at(round_: Round) -> RoundNow:
     An estimate from before the last exclusion is none: it counts votes that nobody wants, or
     lacks some that count again.
     """
-    excluded_since = Exclusion.objects.filter(run=OuterRef("run")).filter(
-        Q(number__gt=OuterRef("estimate__through"))
-        | Q(undone_number__gt=OuterRef("estimate__through"))
-    )
-    members = Round.candidates.through.objects.filter(round=OuterRef("pk"))
-    found: Any = (
-        Round.objects.filter(pk=round_.pk)
-        .select_related("run__stored_rules", "run__stored_decision")
-        .annotate(
-            version=F("estimate__version"),
-            made_at=F("estimate__made_at"),
-            is_outdated=Exists(excluded_since),
-            is_decided=Exists(Round.objects.decided().filter(pk=OuterRef("pk"))),
-            members=ArraySubquery(members.order_by("candidate").values("candidate")),
-            anchors=ArraySubquery(members.filter(candidate__is_anchor=True).values("candidate")),
-        )
-        .get()
-    )
-    run = found.run
-    decision = getattr(run, "stored_decision", None) or DecisionRules(run=run)
-    has_estimate = found.version is not None and not found.is_outdated
-    return RoundNow(
-        round=found,
-        rules=getattr(run, "stored_rules", None) or RatingRules(run=run),
-        decision=decision,
-        candidates=tuple(found.members),
-        anchors=tuple(found.anchors),
-        is_decided=found.is_decided,
-        stamp=(found.version, found.made_at) if has_estimate else None,
-    )
+    values = ask(_LOOK_AT, {"round": round_.pk})[0]
+    _run, now, _rest = read_look(values)
+    assert now is not None
+    return now
 
 
-def read_field(now: RoundNow, annotator: Annotator) -> Field:
-    """Give what the annotator's next pair of candidates is drawn by.
+def read_look(
+    values: Sequence[Any],
+) -> tuple[SelectionRun, RoundNow | None, Sequence[Any]]:
+    """Read `LOOK_COLUMNS`: the run, how its round stands (None: it has none), and what follows.
 
-    An LLM judge's pairs are in balance among its own comparisons; chances follow people's votes.
+    The run's `stored_rules` are set, to the defaults where nobody has set any.
     """
-    estimate, judge = _newest(now), as_judge(annotator)
-    if judge is not None:
-        estimate = replace(estimate, last_comparison=0, met=0 * estimate.met, cells=Counter())
-    place = {candidate: place for place, candidate in enumerate(now.candidates)}
-    cells = estimate.cells.copy()
-    since: list[tuple[int, int, int]] = []
-    seen: Counter[tuple[int, int]] = Counter()
-    last_prompt = None
-    drawn = _drawn_since(now.round, estimate.last_comparison, judge)
-    for a, b, language, category, n, is_own, last in drawn.union(
-        _seen_by(annotator, now.round), all=True
-    ):
-        if is_own:
-            last_prompt = last
-        if a not in place or b not in place:
-            continue
-        pair = place[a], place[b]
-        if not is_own:
-            since.append((*pair, n))
-            cells[language, category] += n
-        elif is_read_by(annotator, language):
-            seen[pair] += n
-    allowed = _allow(estimate, annotator, seen, now.mask)
-    met, candidate_met = estimate.add(since)
-    return Field(
-        candidates=now.candidates,
-        met=met,
-        candidate_met=candidate_met,
-        cells=cells,
-        chances=estimate.chances,
-        allowed=allowed,
-        last_prompt=last_prompt,
+    (round_, run, rules, decision), rest = _LOOK.take(values)
+    version, made_at, through, last_exclusion, is_decided, members, anchors, *more = rest
+    last_exclusion = last_exclusion or 0
+    has_estimate = version is not None and last_exclusion <= through
+    run.stored_rules = rules or RatingRules(run=run)
+    if round_ is None:
+        return run, None, more
+    round_.run = run
+    now = RoundNow(
+        round=round_,
+        rules=run.stored_rules,
+        decision=decision or DecisionRules(run=run),
+        candidates=tuple(members),
+        anchors=tuple(anchors),
+        is_decided=is_decided,
+        last_exclusion=last_exclusion,
+        stamp=(version, made_at) if has_estimate else None,
     )
+    return run, now, more
 
 
 def as_judge(annotator: Annotator) -> Annotator | None:
@@ -320,7 +272,7 @@ def is_read_by(annotator: Annotator, tag: str) -> bool:
     return primary_subtag(tag) in {primary_subtag(own) for own in annotator.languages}
 
 
-def _newest(now: RoundNow) -> Estimate:
+def newest_estimate(now: RoundNow) -> Estimate:
     """Give the round's estimate from memory, or read it; an empty one where it has none."""
     if now.stamp is None:
         return Estimate.empty(now.candidates)
@@ -331,62 +283,3 @@ def _newest(now: RoundNow) -> Estimate:
         _memory.keep(now.round.pk, (stored.version, stored.made_at), estimate)
     # Candidates may have been imported into the open round since.
     return estimate if estimate.candidates == now.candidates else Estimate.empty(now.candidates)
-
-
-def _drawn_since(round_: Round, last_comparison: int, judge: Annotator | None) -> "QuerySet[Any]":
-    """Count what was taken since the estimate, by pair of candidates, language and category."""
-    rows: QuerySet[Any] = (
-        taken_for_ranking(round_, after=last_comparison, judge=judge)
-        .order_by()
-        .values(*_PAIR_AND_CELL)
-        .annotate(
-            n=Count("id"),
-            is_own=Value(False, output_field=BooleanField()),
-            last=Value(None, output_field=BigIntegerField()),
-        )
-        .values_list(*_PAIR_AND_CELL, "n", "is_own", "last")
-    )
-    return rows
-
-
-def _seen_by(annotator: Annotator, round_: Round) -> "QuerySet[Any]":
-    """Count what the annotator has seen of the run, likewise, with the prompt they saw last."""
-    of_round = Comparison.objects.filter(annotator=annotator, round=round_)
-    # Not by id alone: the planner would look for it from the end of the whole table.
-    newest_first = of_round.exclude(purpose=Purpose.PRACTICE).order_by("-created_at", "-id")
-    rows: QuerySet[Any] = (
-        Comparison.objects.filter(annotator=annotator, round__run=round_.run_id)
-        .order_by()
-        .values(*_PAIR_AND_CELL)
-        .annotate(
-            n=Count("id", filter=~Q(purpose=Purpose.REPEAT)),
-            is_own=Value(True, output_field=BooleanField()),
-            last=Subquery(newest_first.values("prompt")[:1]),
-        )
-        .values_list(*_PAIR_AND_CELL, "n", "is_own", "last")
-    )
-    return rows
-
-
-def _allow(
-    estimate: Estimate,
-    annotator: Annotator,
-    seen: Counter[tuple[int, int]],
-    mask: BoolArray | None,
-) -> BoolArray | None:
-    """Give the pairs of candidates that have something left; None where all have, or none is known.
-
-    It may be a little behind: whoever draws asks again where a pair turns out to have nothing.
-    Pairs outside of the mask have nothing (`availability.count_available`).
-    """
-    if not estimate.available:
-        return mask
-    readable = estimate.readable(annotator)
-    used_up = [pair for pair, n in seen.items() if n >= readable[pair]]
-    n_pairs = len(readable) * (len(readable) - 1)
-    if not used_up and np.count_nonzero(readable) == n_pairs:
-        return None
-    allowed = readable > 0
-    for a, b in used_up:
-        allowed[a, b] = allowed[b, a] = False
-    return np.asarray(allowed)

@@ -25,6 +25,7 @@ from annotate.models import (
 from annotate.models.comparisons import Side, SkipReason
 from annotate.models.votes import VoteQuerySet
 from annotate.services import ballots, drawing, errors, estimating, ledger, pairing, turns, waiting
+from annotate.services.sitting import sit_down
 
 CHOICES = ballots.CHOICES
 Mark = ballots.Mark
@@ -80,14 +81,15 @@ def lease_practice(
         annotator = waiting.hold_annotator(annotator)
         rules = RatingRules.of(run)
         line = waiting.list_waiting(round_, annotator, rules, is_practice=True)
-        comparison = line[0] if line else None
-        if comparison is None:
-            comparison = drawing.draw_practice(
-                round_=round_, annotator=annotator, rules=rules, rng=rng or np.random.default_rng()
-            )
-        if comparison is not None:
-            waiting.keep_lease(comparison, is_shown=True)
-    return comparison
+        if line:
+            waiting.keep_lease(line[0], is_shown=True)
+            return line[0]
+        drawn = drawing.draw_practice(
+            round_=round_, annotator=annotator, rules=rules, rng=rng or np.random.default_rng()
+        )
+        if drawn is not None:
+            waiting.keep_drawn(drawn, is_shown=True)
+    return drawn
 
 
 def next_turn(comparison: Comparison) -> int:
@@ -98,7 +100,8 @@ def next_turn(comparison: Comparison) -> int:
     rules = turns.rules_of(comparison.round.run)
     if turns.last_turn(comparison, rules) == Vote.WHOLE_CONVERSATION:
         return Vote.WHOLE_CONVERSATION
-    return turns.turn_due(comparison, rules, comparison.votes.standing())
+    standing = comparison.votes.standing() if comparison.may_have_votes else ()
+    return turns.turn_due(comparison, rules, standing)
 
 
 def record_vote(
@@ -129,28 +132,8 @@ def record_vote(
         TooFast: both texts cannot have been read yet.
         ValueError: `choice` is not one of `CHOICES`.
     """
-    with transaction.atomic():
-        annotator = waiting.hold_annotator(annotator)
-        comparison = waiting.find_comparison(token, annotator, may_be_practice=True)
-        votes = list(comparison.votes.order_by("id"))
-        standing = [vote for vote in votes if vote.withdrawn_number is None]
-        for vote in standing:
-            if vote.turn == turn:
-                return vote
-        rules = _check_open(comparison)
-        _check_consent(comparison, annotator)
-        turns.check_turn(comparison, rules, turn, standing)
-        ballot = ballots.read_ballot(comparison=comparison, rules=rules, choice=choice, **why)
-        if all(vote.turn != turn for vote in votes):
-            turns.check_pace(comparison, annotator, rules, turn, votes)
-        vote = ballot.cast(comparison=comparison, turn=turn, at=timezone.now())
-        if turn == turns.last_turn(comparison, rules):
-            comparison.answered_at = vote.created_at
-            comparison.dropped_at = None
-            comparison.save(update_fields=["answered_at", "dropped_at"])
-            waiting.show_next(comparison)
-        estimating.note_vote(vote=vote, round_=comparison.round)
-    return vote
+    with sit_down(annotator=annotator, token=token) as sitting:
+        return sitting.record(token=token, choice=choice, turn=turn, **why)
 
 
 def change_vote(
@@ -335,30 +318,13 @@ def _lease(
         raise drawing.tell_end(round_.run)
     if not round_.is_open:
         raise errors.RoundClosed(_("This round takes no votes."))
-    with transaction.atomic():
-        annotator = waiting.hold_annotator(annotator)
-        found = _find_or_draw(round_, annotator, after, rng or np.random.default_rng())
-        if isinstance(found, Comparison):
-            waiting.keep_lease(found, is_shown=after is None)
-            return found
-    raise found  # outside, so that what was dropped on the way stays so
-
-
-def _find_or_draw(
-    round_: Round, annotator: Annotator, after: Comparison | None, rng: np.random.Generator
-) -> Comparison | errors.NothingLeft:
     now = pairing.look_at(round_)
-    rules = now.rules
-    rules.run = round_.run  # `next_turn` then finds them there
-    line = waiting.list_waiting(round_, annotator, rules)
-    others = [comparison for comparison in line if comparison != after]
-    try:
-        waiting.check_daily_limit(round_, annotator, rules, n_before=len(line) - len(others))
-        if others:
-            return others[0]
-        return drawing.draw_comparison(now=now, annotator=annotator, rng=rng)
-    except errors.NothingLeft as nothing:
-        return nothing
+    with sit_down(annotator=annotator, now=now, rng=rng) as sitting:
+        try:
+            return sitting.give(after=after)
+        except errors.NothingLeft as nothing:
+            found = nothing
+    raise found  # outside, so that what was dropped on the way stays so
 
 
 def _check_open(comparison: Comparison) -> RatingRules:
@@ -370,18 +336,6 @@ def _check_open(comparison: Comparison) -> RatingRules:
     if Round.objects.filter(pk=comparison.round_id, closed_at__isnull=False).exists():
         raise errors.RoundClosed(_("This round has closed, so the vote was not taken."))
     return turns.rules_of(comparison.round.run)
-
-
-def _check_consent(comparison: Comparison, annotator: Annotator) -> None:
-    """Refuse a vote that was under way while its annotator took all votes back.
-
-    Every comparison was dropped then, so the others need not be asked about.
-    """
-    if comparison.dropped_at is None:
-        return
-    consents = annotator.consents.values_list("withdrawn_at", flat=True)
-    if consents and None not in consents:
-        raise errors.VoteRefused(_("You took your consent back, so the vote was not taken."))
 
 
 def _skip(comparison: Comparison, reason: str) -> None:

@@ -6,8 +6,8 @@ from django.views.decorators.http import require_safe
 
 from annotate.models.people import Role
 from annotate.permissions import has_role
+from annotate.services.progress import progress_of
 from annotate.views import counts
-from annotate.views.progress import progress_of
 from annotate.views.visitors import annotator_for
 
 

@@ -1,7 +1,8 @@
 """The rating page: one blind comparison, and the next one in the answer to its vote."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from django.contrib import messages
 from django.forms import Form
@@ -15,25 +16,28 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 
 from annotate.forms.rating import ReportForm, SkipForm, VoteForm
-from annotate.models import Annotator, RatingRules, SelectionRun
+from annotate.models import Annotator, RatingRules
 from annotate.models.comparisons import SkipReason
 from annotate.services import errors, voting
+from annotate.services.arrival import Arrived
+from annotate.services.progress import progress_of
+from annotate.services.sitting import Sitting, sit_down
 from annotate.views import counts
 from annotate.views.blind import blind
 from annotate.views.judgements import Judgement
-from annotate.views.progress import progress_of
 from annotate.views.reading import chosen_view, remember_view
-from annotate.views.sequence import Step, current_step, shown_by, step_after
+from annotate.views.sequence import Step, current_step, open_round, shown_by, step_after
 from annotate.views.training import STOP_POLLING
 from annotate.views.verdicts import REASON_SIDES, list_verdicts, reading_ms
-from annotate.views.visitors import HtmxRequest, volunteer_page
+from annotate.views.visitors import HtmxRequest, arrived_page
 
 REFUSAL_STATUS = {
     errors.ComparisonUnknown: 404,
     errors.RoundClosed: 409,
     errors.VoteRefused: 422,
 }
-RatingView = Callable[[HtmxRequest, SelectionRun, Annotator], HttpResponse]
+StepFinder = Callable[[Sitting], Step | None]
+RatingView = Callable[[HtmxRequest, Arrived], HttpResponse]
 
 
 @dataclass(frozen=True)
@@ -46,54 +50,49 @@ class Ending:
 
 def rating_page(view: RatingView) -> Callable[..., HttpResponseBase]:
     """Let annotators of the run in; keep what they get out of every cache."""
-    return vary_on_headers("HX-Request")(cache_control(no_store=True)(volunteer_page(view)))
+    return vary_on_headers("HX-Request")(cache_control(no_store=True)(arrived_page(view)))
 
 
 @require_http_methods(["GET", "POST"])
 @rating_page
-def rate(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
+def rate(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
     """Show the volunteer's comparison; take a vote and show the next one."""
-    if request.method == "GET":
-        response = _show_current(request, run, annotator)
-        remember_view(request, response)
-        return response
-    status, headers = _take_vote(request, annotator)
-    if request.htmx and shown_by(request):
-        response = _show_next(request, run, annotator, status=status)
-    else:
-        response = _answer(request, run, annotator, status)
-    for name, value in headers.items():
-        response[name] = value
+    if request.method == "POST":
+        return _take_vote(request, arrived)
+    response = _show_current(request, arrived)
+    remember_view(request, response)
     return response
 
 
 @require_GET
 @rating_page
-def ahead(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
+def ahead(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
     """Give the fragment of the step after the one that the browser shows; it is no page."""
     if not request.htmx:
-        return HttpResponseRedirect(reverse("rate", args=[run.slug]))
-    return _show_next(request, run, annotator)
+        return HttpResponseRedirect(reverse("rate", args=[arrived.run.slug]))
+    return _show_current(request, arrived, find=partial(step_after, shown_by(request)))
 
 
 @require_GET
 @rating_page
-def after_pause(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
+def after_pause(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
     """Give what comes after a pause, once it is over; the page of a paused run asks for it."""
     if not request.htmx:
-        return HttpResponseRedirect(reverse("rate", args=[run.slug]))
-    if run.paused_at is not None:
+        return HttpResponseRedirect(reverse("rate", args=[arrived.run.slug]))
+    if arrived.run.paused_at is not None:
         return HttpResponse(status=204)
-    return _show_current(request, run, annotator, status=STOP_POLLING)
+    return _show_current(request, arrived, status=STOP_POLLING)
 
 
 @require_POST
 @rating_page
-def undo(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
+def undo(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
     """Take back the last vote or skip, and show that pair again."""
     status = 200
     try:
-        comparison = voting.undo_vote(run=run, annotator=annotator, shown=request.POST.get("shown"))
+        comparison = voting.undo_vote(
+            run=arrived.run, annotator=_present(arrived), shown=request.POST.get("shown")
+        )
         if comparison is None:
             messages.info(request, _("There is nothing to undo."))
         else:
@@ -102,25 +101,26 @@ def undo(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpR
         messages.info(request, str(refusal))
     except errors.Refused as refusal:
         status = _refuse(request, refusal)
-    return _answer(request, run, annotator, status)
+    progress = progress_of(arrived.annotator, arrived.run, arrived.now)
+    return _answer(request, replace(arrived, progress=progress), status)
 
 
 @require_POST
 @rating_page
-def skip(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
+def skip(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
     """Pass over the comparison, for a reason."""
     said = _("Skipped. Here is another pair.")
-    status = _set_aside(request, annotator, SkipForm, voting.skip_comparison, said)
-    return _answer(request, run, annotator, status)
+    status = _set_aside(request, _present(arrived), SkipForm, voting.skip_comparison, said)
+    return _answer(request, arrived, status)
 
 
 @require_POST
 @rating_page
-def report(request: HtmxRequest, run: SelectionRun, annotator: Annotator) -> HttpResponse:
+def report(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
     """Hide a harmful completion until somebody has looked at it."""
     said = _("Thank you. That answer is hidden for everyone until somebody has looked at it.")
-    status = _set_aside(request, annotator, ReportForm, voting.report_completion, said)
-    return _answer(request, run, annotator, status)
+    status = _set_aside(request, _present(arrived), ReportForm, voting.report_completion, said)
+    return _answer(request, arrived, status)
 
 
 def _set_aside(
@@ -142,17 +142,36 @@ def _set_aside(
     return 200
 
 
-def _take_vote(request: HtmxRequest, annotator: Annotator) -> tuple[int, dict[str, str]]:
-    """Record the vote that was sent, or leave a message that says why not.
+def _take_vote(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
+    """Record the vote that was sent, and find what comes next, in one transaction."""
+    form, shown = VoteForm(request.POST), shown_by(request)
+    token = form.cleaned_data["token"] if form.is_valid() else None
+    headers: dict[str, str] = {}
+    with sit_down(annotator=_present(arrived), now=arrived.now, token=token) as sitting:
+        if token is None:
+            status = _refuse_form(request)
+        else:
+            status, headers = _record(request, sitting, form)
+        if status == 200 and not request.htmx:
+            return _reload(arrived)
+        find = partial(step_after, shown) if request.htmx and shown else current_step
+        found = _find(arrived, sitting, find)
+    if sitting.n_judged:
+        arrived = replace(arrived, progress=arrived.progress.add_one())
+    response = _show(request, arrived, found, status=status)
+    for name, value in headers.items():
+        response[name] = value
+    return response
+
+
+def _record(request: HtmxRequest, sitting: Sitting, form: VoteForm) -> tuple[int, dict[str, str]]:
+    """Record a vote, or leave a message that says why not.
 
     Returns:
         The status of the answer, and headers for it.
     """
-    form = VoteForm(request.POST)
-    if not form.is_valid():
-        return _refuse_form(request), {}
     try:
-        vote = voting.record_vote(annotator=annotator, **form.vote())
+        vote = sitting.record(**form.vote())
     except errors.TooFast as refusal:
         messages.info(request, str(refusal))
         return 429, {"Retry-After": str(refusal.seconds_left)}
@@ -175,99 +194,99 @@ def _refuse_form(request: HtmxRequest) -> int:
     return 400
 
 
-def _answer(
-    request: HtmxRequest, run: SelectionRun, annotator: Annotator, status: int
-) -> HttpResponse:
+def _answer(request: HtmxRequest, arrived: Arrived, status: int) -> HttpResponse:
     """Show what is to be judged now; without htmx a success leads back to the page."""
     if status == 200 and not request.htmx:
-        # The answer to a reload is then the page, not a second POST.
-        return HttpResponseRedirect(reverse("rate", args=[run.slug]), status=303)
-    return _show_current(request, run, annotator, status=status)
+        return _reload(arrived)
+    return _show_current(request, arrived, status=status)
+
+
+def _reload(arrived: Arrived) -> HttpResponse:
+    """Lead back to the page: the answer to a reload is then that, not a second POST."""
+    return HttpResponseRedirect(reverse("rate", args=[arrived.run.slug]), status=303)
 
 
 def _show_current(
-    request: HtmxRequest, run: SelectionRun, annotator: Annotator, *, status: int = 200
+    request: HtmxRequest,
+    arrived: Arrived,
+    *,
+    find: StepFinder = current_step,
+    status: int = 200,
 ) -> HttpResponse:
     """Show the annotator's comparison in the run's open round, or say why there is none."""
+    with sit_down(annotator=_present(arrived), now=arrived.now) as sitting:
+        found = _find(arrived, sitting, find)
+    return _show(request, arrived, found, status=status)
+
+
+def _present(arrived: Arrived) -> Annotator:
+    """Give who is there: nobody comes to these pages who is not known."""
+    assert arrived.annotator is not None
+    return arrived.annotator
+
+
+def _find(arrived: Arrived, sitting: Sitting, find: StepFinder) -> Step | errors.Refused | None:
+    """Find a step, None where there is no other one for now, or the reason why there is none."""
     try:
-        step = current_step(run, annotator)
+        open_round(arrived.run, arrived.now)
+        return find(sitting)
     except (errors.NothingLeft, errors.RoundClosed) as end:
-        return _show_ending(request, run, annotator, end, status=status)
-    return _show_step(request, run, annotator, step, status=status)
+        return end
 
 
-def _show_next(
-    request: HtmxRequest, run: SelectionRun, annotator: Annotator, *, status: int = 200
+def _show(
+    request: HtmxRequest, arrived: Arrived, found: Step | errors.Refused | None, *, status: int
 ) -> HttpResponse:
-    """Give the step after the one that the browser shows; no step where that is the last."""
-    try:
-        step = step_after(shown_by(request), run, annotator)
-    except (errors.NothingLeft, errors.RoundClosed) as end:
-        return _show_ending(request, run, annotator, end, status=status)
-    return _show_step(request, run, annotator, step, status=status)
+    if isinstance(found, errors.Refused):
+        context = _ending(arrived, found)
+    else:
+        context = _step(request, arrived.run.stored_rules, found)
+    return _render(request, arrived, context, status=status)
 
 
-def _show_step(
-    request: HtmxRequest,
-    run: SelectionRun,
-    annotator: Annotator,
-    step: Step | None,
-    *,
-    status: int,
-) -> HttpResponse:
-    rules = RatingRules.of(run)
-    context: dict[str, object] = {"rules": rules}
-    if step is not None:
-        shown = blind(step.comparison, view=chosen_view(request), turn=step.turn)
-        before = _taken_back(step)
-        context |= {
-            "comparison": shown,
-            # What was read once needs no time again.
-            "reading_ms": 0 if before else reading_ms(shown, rules),
-            "before": before,
-            "verdicts": list_verdicts(rules),
-            "reasons": rules.reasons.all(),
-            "reason_sides": [
-                (*side, before.reasons_of(side[0]) if before else []) for side in REASON_SIDES
-            ],
-            "skip_reasons": SkipReason.choices,
-        }
-    return _render(request, run, annotator, context, status=status)
+def _step(request: HtmxRequest, rules: RatingRules, step: Step | None) -> dict[str, object]:
+    if step is None:
+        return {"rules": rules}
+    shown = blind(step.comparison, view=chosen_view(request), turn=step.turn)
+    before = _taken_back(step)
+    return {
+        "rules": rules,
+        "comparison": shown,
+        # What was read once needs no time again.
+        "reading_ms": 0 if before else reading_ms(shown, rules),
+        "before": before,
+        "verdicts": list_verdicts(rules),
+        "reasons": rules.offered_reasons,
+        "reason_sides": [
+            (*side, before.reasons_of(side[0]) if before else []) for side in REASON_SIDES
+        ],
+        "skip_reasons": SkipReason.choices,
+    }
 
 
 def _taken_back(step: Step) -> Judgement | None:
     """Give the last vote on the step where it was taken back: its reasons are not asked again."""
+    if not step.comparison.may_have_votes:
+        return None
     vote = step.comparison.votes.filter(turn=step.turn).order_by("-pk").first()
     return Judgement(step.comparison, vote) if vote else None
 
 
-def _show_ending(
-    request: HtmxRequest,
-    run: SelectionRun,
-    annotator: Annotator,
-    end: errors.Refused,
-    *,
-    status: int,
-) -> HttpResponse:
-    context: dict[str, object] = {
+def _ending(arrived: Arrived, end: errors.Refused) -> dict[str, object]:
+    return {
         "ending": Ending(type(end).__name__, str(end)),
-        "other_runs": counts.list_open_runs(annotator).exclude(pk=run.pk),
+        "other_runs": counts.list_open_runs(_present(arrived)).exclude(pk=arrived.run.pk),
     }
-    return _render(request, run, annotator, context, status=status)
 
 
 def _render(
-    request: HtmxRequest,
-    run: SelectionRun,
-    annotator: Annotator,
-    context: dict[str, object],
-    *,
-    status: int,
+    request: HtmxRequest, arrived: Arrived, context: dict[str, object], *, status: int
 ) -> HttpResponse:
+    annotator = _present(arrived)
     context |= {
-        "run": run,
+        "run": arrived.run,
         "annotator": annotator,
-        "progress": progress_of(annotator, run),
+        "progress": arrived.progress,
         # Votes that wait in a browser are sent for nobody but whoever cast them.
         "owner": salted_hmac("kurabe.votes", str(annotator.pk)).hexdigest()[:16],
     }

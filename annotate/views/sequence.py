@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from annotate.models import Annotator, Comparison, Round, SelectionRun
+from annotate.models import Comparison, SelectionRun
 from annotate.services import drawing, errors, voting
+from annotate.services.pairing import RoundNow
+from annotate.services.sitting import Sitting
 from annotate.views.counts import is_finished
 
 
@@ -39,42 +41,49 @@ def shown_by(request: HttpRequest) -> Shown | None:
         return None
 
 
-def current_step(run: SelectionRun, annotator: Annotator) -> Step:
+def current_step(sitting: Sitting) -> Step:
     """Give what the annotator is to judge now.
 
     Raises:
-        RoundClosed: no round of the run is open at the moment.
         NothingLeft: there is nothing to judge; the subclass says why.
     """
-    comparison = voting.lease_comparison(round_=_open_round(run), annotator=annotator)
+    comparison = sitting.give()
     return Step(comparison, voting.next_turn(comparison))
 
 
-def step_after(shown: Shown | None, run: SelectionRun, annotator: Annotator) -> Step | None:
+def step_after(shown: Shown | None, sitting: Sitting) -> Step | None:
     """Give the step after the one that a browser shows, None where that is the last for now.
 
     Where it shows another one than is to be judged now, such as a pair that was judged in a second
     window, that comes next.
 
     Raises:
-        RoundClosed, NothingLeft: as `current_step`.
+        NothingLeft: as `current_step`.
     """
-    step = current_step(run, annotator)
+    step = current_step(sitting)
     comparison = step.comparison
     if shown != Shown(comparison.token, step.turn):
         return step
     if step.turn and step.turn < len(comparison.prompt.turns):
         return Step(comparison, step.turn + 1)
-    following = voting.lease_ahead(round_=comparison.round, annotator=annotator, after=comparison)
-    return None if following is None else Step(following, voting.next_turn(following))
+    try:
+        following = sitting.give(after=comparison)
+    except errors.NothingLeft:
+        return None
+    return Step(following, voting.next_turn(following))
 
 
-def _open_round(run: SelectionRun) -> Round:
-    round_ = run.rounds.open().first()
-    if round_ is not None:
-        return round_
+def open_round(run: SelectionRun, now: RoundNow | None) -> RoundNow:
+    """Give the run's open round.
+
+    Raises:
+        RoundClosed: no round of the run is open at the moment.
+        NothingLeft: none is, since the run has ended or is paused.
+    """
     if is_finished(run):
         raise drawing.tell_end(run)
+    if now is not None:
+        return now
     if run.paused_at is not None:
         raise drawing.tell_pause()
     raise errors.RoundClosed(_("This run takes no votes at the moment."))

@@ -5,8 +5,14 @@ from functools import wraps
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render, resolve_url
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
+from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -14,7 +20,8 @@ from django_htmx.middleware import HtmxDetails
 from annotate.models import Annotator, RatingRules, SelectionRun
 from annotate.models.rules import Door
 from annotate.services import arrival
-from annotate.services.arrival import Step
+from annotate.services.arrival import Arrived, Step
+from annotate.views.pace import refuse_haste
 
 COOKIE = "annotator"
 COOKIE_SALT = "kurabe.annotator"
@@ -32,10 +39,29 @@ def annotator_for(request: HttpRequest) -> Annotator | None:
     """Give who votes from this browser: the account's annotator, else the signed cookie's."""
     if request.user.is_authenticated:
         return Annotator.objects.filter(user=request.user).first()
+    key = _in_cookie(request)
+    person = Annotator.objects.filter(pk=key, user=None, kind=Annotator.Kind.PERSON)
+    return None if key is None else person.first()
+
+
+def arrive(request: HttpRequest, run: str) -> Arrived:
+    """Tell who is at the pages of a run, and what comes next for them.
+
+    Raises:
+        Http404: there is no such run.
+    """
+    user = request.user.pk if request.user.is_authenticated else None
+    cookie = _in_cookie(request) if user is None else None
+    arrived = arrival.arrive(run=run, user=user, annotator=cookie)
+    if arrived is None:
+        raise Http404
+    return arrived
+
+
+def _in_cookie(request: HttpRequest) -> int | None:
+    """Read the id in the signed cookie; None where there is none that holds."""
     key = request.get_signed_cookie(COOKIE, default=None, salt=COOKIE_SALT, max_age=COOKIE_AGE_S)
-    if key is None or not key.isdecimal():
-        return None
-    return Annotator.objects.filter(pk=int(key), user=None, kind=Annotator.Kind.PERSON).first()
+    return int(key) if key is not None and key.isdecimal() else None
 
 
 def remember_annotator(response: HttpResponse, annotator: Annotator) -> None:
@@ -56,28 +82,37 @@ def forget_annotator(response: HttpResponse) -> None:
     response.delete_cookie(COOKIE, samesite="Lax")
 
 
-def volunteer_page(view: VolunteerView) -> VolunteerView:
+def arrived_page(view: VolunteerView) -> VolunteerView:
     """Let only annotators who may rate in a run see a page; lead others to what comes before.
 
-    The view is called with the run and the annotator: `view(request, run, annotator, ...)`.
+    The view is called with what is known of both: `view(request, arrived, ...)`.
     """
 
     @wraps(view)
     def guarded(
         request: HttpRequest, run: str, *args: object, **kwargs: object
     ) -> HttpResponseBase:
-        selection_run = get_object_or_404(SelectionRun, slug=run)
-        annotator = annotator_for(request)
-        step = arrival.next_step(
-            run=selection_run,
-            annotator=annotator,
-            is_signed_in=request.user.is_authenticated,
-        )
-        if step is Step.RATE:
-            return view(request, selection_run, annotator, *args, **kwargs)
-        return lead_to(step, request, selection_run)
+        arrived = arrive(request, run)
+        if arrived.step is not Step.RATE:
+            return lead_to(arrived.step, request, arrived.run)
+        refusal = None
+        if request.method == "POST" and arrived.annotator is not None:
+            refusal = refuse_haste(request, arrived.run, arrived.annotator)
+        return refusal or view(request, arrived, *args, **kwargs)
 
     return guarded
+
+
+def volunteer_page(view: VolunteerView) -> VolunteerView:
+    """Guard a page likewise; the view is called as `view(request, run, annotator, ...)`."""
+
+    @wraps(view)
+    def called(
+        request: HttpRequest, arrived: Arrived, *args: object, **kwargs: object
+    ) -> HttpResponseBase:
+        return view(request, arrived.run, arrived.annotator, *args, **kwargs)
+
+    return arrived_page(called)
 
 
 def lead_to(step: Step, request: HttpRequest, run: SelectionRun) -> HttpResponseBase:

@@ -9,6 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from annotate import tasks
 from annotate.models import DecisionRules, Stop
 from annotate.services import errors, estimating, pairing, voting
+from annotate.services.fields import read_field
 from tests import factories as make
 
 
@@ -23,7 +24,7 @@ def test_ten_votes_bring_a_look_by_a_worker(work_off: Callable[[], None]) -> Non
     assert 1 <= round_.estimate.n_votes <= 10
     now = pairing.look_at(round_)
     assert now.stamp is not None
-    field = pairing.read_field(now, people[0])
+    field = read_field(now, people[0])
     assert (field.n_taken, field.chances is None) == (10, False)
 
 

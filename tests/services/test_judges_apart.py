@@ -21,9 +21,10 @@ from annotate.ranking import RankingSettings
 from annotate.services import errors, voting
 from annotate.services.estimating import list_outdated, refresh_estimate
 from annotate.services.exporting import export_dataset, votes_of
+from annotate.services.pairing import look_at
+from annotate.services.progress import progress_of
 from annotate.services.quality import measure_quality
 from annotate.services.rankings import recompute, store_rankings
-from annotate.views.progress import progress_of
 from tests import factories as make
 from tests.services.casting import BALLOTS, as_bytes, cast
 
@@ -132,7 +133,7 @@ def test_volunteers_see_the_progress_of_people() -> None:
     round_ = make.make_open_round(n_candidates=2, n_prompts=4, votes_wanted=10)
     (vote,) = cast(round_, [(0, 1, "a", 0)])
     judge_often(round_, n=50)
-    progress = progress_of(vote.comparison.annotator, round_.run)
+    progress = progress_of(vote.comparison.annotator, round_.run, look_at(round_))
     assert (progress.run_votes, progress.run_wanted) == (1, 10)
 
 

@@ -11,8 +11,9 @@ from django.utils import timezone
 from annotate.models import Annotator, Comparison, Round, RoundEstimate
 from annotate.ranking.posterior import PairChances
 from annotate.services import errors, estimating, exclusions, pairing, voting
+from annotate.services.fields import Field, read_field
 from annotate.services.memory import Newest
-from annotate.services.pairing import Estimate, Field
+from annotate.services.pairing import Estimate
 from tests import factories as make
 from tests.services.test_estimating import cast, set_decision, settle
 from tests.services.threads import at_once
@@ -28,7 +29,7 @@ def refresh(round_: Round) -> RoundEstimate:
 
 
 def field_of(round_: Round, annotator: Annotator | None = None) -> Field:
-    return pairing.read_field(pairing.look_at(round_), annotator or make.make_annotator())
+    return read_field(pairing.look_at(round_), annotator or make.make_annotator())
 
 
 def lease(round_: Round, annotator: Annotator | None = None) -> Comparison:
@@ -92,7 +93,7 @@ def test_an_estimate_is_read_once_in_each_version() -> None:
     refresh(round_)
     annotator = make.make_annotator()
     now = pairing.look_at(round_)
-    assert [count_queries(lambda: pairing.read_field(now, annotator)) for _draw in range(3)] == [
+    assert [count_queries(lambda: read_field(now, annotator)) for _draw in range(3)] == [
         2, 1, 1,
     ]  # fmt: skip
     refresh(round_)
@@ -100,7 +101,7 @@ def test_an_estimate_is_read_once_in_each_version() -> None:
     assert newer.stamp is not None
     assert now.stamp is not None
     assert newer.stamp[0] == now.stamp[0] + 1
-    assert [count_queries(lambda: pairing.read_field(newer, annotator)) for _draw in range(2)] == [
+    assert [count_queries(lambda: read_field(newer, annotator)) for _draw in range(2)] == [
         2, 1,
     ]  # fmt: skip
 
@@ -142,6 +143,37 @@ def test_an_estimate_from_before_an_exclusion_is_not_used() -> None:
     assert field_of(round_).n_taken == 0
     exclusions.undo_exclusion(exclusion=exclusion, reason="a mistake")
     assert field_of(round_).n_taken == 2
+
+
+def test_looks_that_add_to_the_last_one_count_as_one_from_the_beginning() -> None:
+    """Votes, one taken back, a lease that ran out and a vote that came after it, an exclusion."""
+    round_ = make.make_open_round(n_candidates=3, n_prompts=6)
+    people = [make.make_annotator() for _person in range(6)]
+    late = lease(round_, people[5])
+    Comparison.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+
+    def judge(annotator: Annotator) -> None:
+        current = lease(round_, annotator)
+        voting.record_vote(token=current.token, annotator=annotator, choice="left")
+
+    def answer_late() -> None:
+        voting.record_vote(token=late.token, annotator=late.annotator, choice="left")
+
+    for step in (
+        lambda: judge(people[0]),
+        lambda: judge(people[1]),
+        lambda: voting.undo_vote(run=round_.run, annotator=people[0]),
+        lambda: judge(people[2]),
+        answer_late,
+        lambda: exclusions.exclude(run=round_.run, annotator=people[1], reason="careless"),
+        lambda: judge(people[3]),
+    ):
+        step()
+        added = Estimate.of(refresh(round_))
+        RoundEstimate.objects.all().delete()
+        counted = Estimate.of(refresh(round_))
+        assert (added.met == counted.met).all()
+        assert (added.cells, added.last_comparison) == (counted.cells, counted.last_comparison)
 
 
 def test_candidates_that_join_an_open_round_are_drawn_at_once() -> None:

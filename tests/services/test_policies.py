@@ -7,6 +7,7 @@ import pytest
 
 from annotate.models import Annotator, Comparison, Round
 from annotate.services import drawing, estimating, pairing, voting
+from annotate.services.fields import read_field
 from tests import factories as make
 from tests.services.test_estimating import cast, set_decision, settle
 
@@ -104,7 +105,7 @@ def test_adaptive_is_balanced_until_somebody_has_looked() -> None:
     set_decision(round_.run, policy="adaptive")
     for _person in range(24):
         voting.lease_comparison(round_=round_, annotator=make.make_annotator())
-    field = pairing.read_field(pairing.look_at(round_), make.make_annotator())
+    field = read_field(pairing.look_at(round_), make.make_annotator())
     assert field.candidate_met.tolist() == [12] * 4
 
 

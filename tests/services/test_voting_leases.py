@@ -285,9 +285,9 @@ def test_a_cycle_of_votes_asks_as_often_of_the_database_with_many_rows(
         judge(lease(round_, make.make_annotator()))
     current = lease(round_, annotator)
     ahead = lease_after(current)
-    assert count_queries(lambda: judge(current)) == 10
+    assert count_queries(lambda: judge(current)) == 6
     assert count_queries(lambda: lease(round_, annotator)) == 5
-    assert count_queries(lambda: lease_after(ahead)) == 10
+    assert count_queries(lambda: lease_after(ahead)) == 9
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,27 +1,32 @@
 """Progress counts what was judged, day by day, and the run's way."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from annotate.models import Comparison
+from annotate.models import Annotator, Comparison, Round
+from annotate.services import estimating
 from annotate.services.decisions import set_decision_rules
-from annotate.views.progress import Progress, count_streak, progress_of
+from annotate.services.pairing import look_at
+from annotate.services.progress import Progress, progress_of
 from tests import factories as make
 from tests.views.estimates import make_evidence, make_stop
 from tests.views.pages import cast_votes, count_queries
 
-TODAY = date(2026, 5, 10)
 
-
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("days_ago", "streak"),
     [([], 0), ([0], 1), ([1], 1), ([2], 0), ([0, 1, 2, 4], 3), ([1, 2], 2), ([0, 2], 1)],
 )
 def test_streak_is_kept_until_the_day_is_over(days_ago: list[int], streak: int) -> None:
-    days = [TODAY - timedelta(days=n) for n in days_ago]
-    assert count_streak(days, today=TODAY) == streak
+    round_, annotator = make.make_open_round(n_prompts=4), make.make_annotator()
+    cast_votes(round_, annotator, len(days_ago))
+    noon = timezone.localtime().replace(hour=12)
+    set_times([noon - timedelta(days=n) for n in days_ago])
+    today = days_ago.count(0)
+    assert progress_of(annotator) == Progress(today=today, total=len(days_ago), streak=streak)
 
 
 @pytest.mark.django_db
@@ -32,6 +37,10 @@ def test_progress_counts_days_in_the_local_time_zone() -> None:
     times = [midnight, midnight - timedelta(seconds=1), midnight - timedelta(days=1, seconds=1)]
     set_times(times)
     assert progress_of(annotator) == Progress(today=1, total=3, streak=3)
+
+
+def progress_in(annotator: Annotator, round_: Round) -> Progress:
+    return progress_of(annotator, round_.run, look_at(round_))
 
 
 def set_times(times: list[datetime]) -> None:
@@ -47,7 +56,7 @@ def test_progress_leaves_out_practice_and_says_how_far_the_run_is() -> None:
     cast_votes(round_, other, 3)
     practice = make.make_known_comparison(round_, annotator, "practice")
     make.make_vote(practice)
-    assert progress_of(annotator, round_.run) == Progress(
+    assert progress_in(annotator, round_) == Progress(
         today=2, total=2, streak=1, run_votes=5, run_wanted=20
     )
 
@@ -58,14 +67,33 @@ def test_progress_names_no_goal_once_the_round_has_its_answer() -> None:
     cast_votes(round_, annotator, 2)
     set_decision_rules(run=round_.run, by=None, stops_early=True)
     make_stop(round_, make_evidence(None))
-    assert progress_of(annotator, round_.run) == Progress(
+    assert progress_in(annotator, round_) == Progress(
         today=2, total=2, streak=1, run_votes=2, run_wanted=None
     )
 
 
 @pytest.mark.django_db
-def test_progress_takes_three_queries_whatever_was_judged() -> None:
+def test_progress_takes_one_query_whatever_was_judged() -> None:
     round_, annotator = make.make_open_round(n_prompts=6), make.make_annotator()
-    assert count_queries(lambda: progress_of(annotator, round_.run)) == 3
+    now = look_at(round_)
+    assert count_queries(lambda: progress_of(annotator, round_.run, now)) == 1
     cast_votes(round_, annotator, 6)
-    assert count_queries(lambda: progress_of(annotator, round_.run)) == 3
+    assert count_queries(lambda: progress_of(annotator, round_.run, now)) == 1
+
+
+@pytest.mark.django_db
+def test_progress_adds_what_came_since_a_look_at_the_round() -> None:
+    round_ = make.make_open_round(n_prompts=6)
+    annotator, other = make.make_annotator(), make.make_annotator()
+    cast_votes(round_, annotator, 3)
+    long_ago = timezone.now() - timedelta(minutes=5)
+    set_times([long_ago] * 3)
+    Comparison.objects.update(created_at=long_ago)
+    assert estimating.refresh_estimate(round_=round_).n_judged == 3
+    cast_votes(round_, other, 2)
+    assert progress_in(annotator, round_).run_votes == 5
+    judge = make.make_judge()
+    cast_votes(round_, judge.annotator, 4)
+    assert progress_in(annotator, round_).run_votes == 5
+    assert estimating.refresh_estimate(round_=round_).n_judged == 3
+    assert progress_in(annotator, round_).run_votes == 5

@@ -1,0 +1,215 @@
+"""The pairs of candidates among which one annotator's next is drawn.
+
+The estimate is settled; what was drawn since is counted each time, and so is what the annotator
+was given since they were last asked: a process keeps the rest in memory, for comparisons stay.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from django.utils import timezone
+
+from annotate.models import Annotator
+from annotate.models.comparisons import Purpose
+from annotate.ranking.arrays import BoolArray
+from annotate.ranking.pairing import Counts
+from annotate.ranking.posterior import PairChances
+from annotate.services.joined import ask
+from annotate.services.memory import Recent
+from annotate.services.pairing import (
+    Cell,
+    Estimate,
+    RoundNow,
+    as_judge,
+    is_read_by,
+    newest_estimate,
+)
+
+
+@dataclass
+class Seen:
+    """What an annotator was given of a run, up to comparison `through`.
+
+    Attributes:
+        pairs: how often by candidates a and b and the prompt's language; repeats are none.
+        completions: which two by each two candidates.
+        most: how often it was any two candidates, at most.
+        last_prompts: by round, id of the prompt of the last one, practice left out.
+    """
+
+    through: int = 0
+    pairs: Counter[tuple[int, int, str]] = field(default_factory=Counter)
+    completions: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    most: int = 0
+    last_prompts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, row: Sequence[Any]) -> None:
+        """Take one more in, a row of `_READ_FIELD`."""
+        self.through, a, b, language, _cat, _n, purpose, first, second, prompt, round_id = row
+        of_two = self.completions.setdefault((a, b), [])
+        of_two.append((first, second))
+        self.most = max(self.most, len(of_two))
+        if purpose != Purpose.REPEAT:
+            self.pairs[a, b, language] += 1
+        if purpose != Purpose.PRACTICE:
+            self.last_prompts[round_id] = prompt
+
+
+@dataclass(frozen=True)
+class Field:
+    """The pairs of candidates among which one annotator's next is drawn.
+
+    Attributes:
+        met, candidate_met: (n, n) and (n,) how often two and each met, those under way included.
+        cells: comparisons of the round by language and category.
+        allowed: (n, n) pairs that have something left for the annotator; None is all of them.
+        seen: what the annotator was given of the run.
+        last_prompt: id of the prompt of the annotator's last comparison in the round.
+        settled: id up to which comparisons of the round are settled.
+    """
+
+    candidates: tuple[int, ...]
+    met: Counts
+    candidate_met: Counts
+    cells: Counter[Cell]
+    chances: PairChances | None
+    allowed: BoolArray | None
+    seen: Seen
+    last_prompt: int | None
+    settled: int
+
+    @property
+    def n_taken(self) -> int:
+        """Count the comparisons that are answered, or may be."""
+        return int(self.candidate_met.sum()) // 2
+
+    def allow_only(self, pairs: Iterable[tuple[int, int]]) -> BoolArray:
+        """Give (n, n) with these pairs of candidates' ids allowed."""
+        place = {candidate: place for place, candidate in enumerate(self.candidates)}
+        allowed = np.zeros(self.met.shape, dtype=np.bool_)
+        for a, b in pairs:
+            allowed[place[a], place[b]] = allowed[place[b], place[a]] = True
+        return allowed
+
+
+# Of a person who has judged 2,000 pairs it takes 300 kB.
+ANNOTATORS_KEPT = 256
+_seen: Recent[tuple[int, int], Seen] = Recent(ANNOTATORS_KEPT)
+
+# `taken_for_ranking` in words of its own.
+TAKEN_BY_PEOPLE = f"""
+  annotator.kind <> '{Annotator.Kind.JUDGE}' AND (
+    comparison.answered_at IS NOT NULL OR comparison.lease_expires_at > %(at)s
+    AND comparison.skipped_at IS NULL AND comparison.dropped_at IS NULL
+  ) AND NOT EXISTS (
+    SELECT FROM annotate_exclusion AS excluded WHERE excluded.run_id = %(run)s
+    AND excluded.annotator_id = comparison.annotator_id AND excluded.undone_number IS NULL
+  )"""
+# What was taken since the estimate, by pair of candidates, language and category; then what the
+# annotator was given since it was last asked, one by one.
+_READ_FIELD = f"""
+SELECT NULL::bigint, comparison.candidate_a_id, comparison.candidate_b_id,
+  prompt.language, prompt.category, count(*),
+  NULL, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint
+FROM annotate_comparison AS comparison
+  JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
+  JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
+WHERE comparison.round_id = %(round)s AND comparison.id > %(settled)s
+  AND comparison.purpose = '{Purpose.RANKING}' AND {{taken}}
+GROUP BY 2, 3, 4, 5
+UNION ALL
+SELECT comparison.id, comparison.candidate_a_id, comparison.candidate_b_id,
+  prompt.language, prompt.category, 1, comparison.purpose,
+  comparison.completion_a_id, comparison.completion_b_id, comparison.prompt_id,
+  comparison.round_id
+FROM annotate_comparison AS comparison
+  JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
+WHERE comparison.annotator_id = %(annotator)s AND comparison.id > %(through)s
+  AND comparison.round_id = ANY (ARRAY(SELECT id FROM annotate_round WHERE run_id = %(run)s))
+ORDER BY 1"""  # noqa: S608 - only names and constants of our own go in
+
+
+def read_field(now: RoundNow, annotator: Annotator) -> Field:
+    """Give what the annotator's next pair of candidates is drawn by; the caller holds them.
+
+    An LLM judge's pairs are in balance among its own comparisons; chances follow people's votes.
+    """
+    estimate, judge = newest_estimate(now), as_judge(annotator)
+    if judge is not None:
+        estimate = replace(estimate, last_comparison=0, met=0 * estimate.met, cells=Counter())
+    place = {candidate: place for place, candidate in enumerate(now.candidates)}
+    cells = estimate.cells.copy()
+    since: list[tuple[int, int, int]] = []
+    key = annotator.pk, now.round.run_id
+    seen = _seen.find(key) or Seen()
+    asked = {
+        "round": now.round.pk,
+        "run": now.round.run_id,
+        "settled": estimate.last_comparison,
+        "annotator": annotator.pk,
+        "through": seen.through,
+        "at": timezone.now(),
+    }
+    taken = TAKEN_BY_PEOPLE if judge is None else "comparison.annotator_id = %(annotator)s"
+    for row in ask(_READ_FIELD.format(taken=taken), asked):
+        pk, a, b, language, category, n, *_own = row
+        if pk is not None:
+            seen.add(row)
+        elif a in place and b in place:
+            since.append((place[a], place[b], n))
+            cells[language, category] += n
+    _seen.keep(key, seen)
+    met, candidate_met = estimate.add(since)
+    return Field(
+        candidates=now.candidates,
+        met=met,
+        candidate_met=candidate_met,
+        cells=cells,
+        chances=estimate.chances,
+        allowed=_allow(estimate, annotator, seen, place, now.mask),
+        seen=seen,
+        last_prompt=seen.last_prompts.get(now.round.pk),
+        settled=estimate.last_comparison,
+    )
+
+
+def _allow(
+    estimate: Estimate,
+    annotator: Annotator,
+    seen: Seen,
+    place: dict[int, int],
+    mask: BoolArray | None,
+) -> BoolArray | None:
+    """Give the pairs of candidates that have something left; None where all have, or none is known.
+
+    It may be a little behind: whoever draws asks again where a pair turns out to have nothing.
+    Pairs outside of the mask have nothing (`availability.count_available`).
+    """
+    if not estimate.available:
+        return mask
+    readable = estimate.readable(annotator)
+    used_up = _used_up(readable, annotator, seen, place)
+    n_pairs = len(readable) * (len(readable) - 1)
+    if not used_up and np.count_nonzero(readable) == n_pairs:
+        return None
+    allowed = readable > 0
+    for a, b in used_up:
+        allowed[a, b] = allowed[b, a] = False
+    return np.asarray(allowed)
+
+
+def _used_up(
+    readable: Counts, annotator: Annotator, seen: Seen, place: dict[int, int]
+) -> list[tuple[int, int]]:
+    """List the pairs of which the annotator has seen as many as they can read."""
+    there_are = readable[readable > 0]
+    if len(there_are) == 0 or seen.most < there_are.min():
+        return []
+    n_seen: Counter[tuple[int, int]] = Counter()
+    for (a, b, language), n in seen.pairs.items():
+        if a in place and b in place and is_read_by(annotator, language):
+            n_seen[place[a], place[b]] += n
+    return [pair for pair, n in n_seen.items() if n >= readable[pair]]

@@ -1,0 +1,65 @@
+"""Statements written by hand, where one reads what several of Django's would.
+
+A vote and the pair that comes next take a few statements; each joins rows of several tables, and
+is text that is made once: composing it anew would take longer than it runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+from django.db.models import Model
+
+Row = TypeVar("Row", bound=Model)
+
+# Fields of a completion, and of a prompt, that nobody needs who shows them.
+BESIDE_THE_REPLIES = (
+    "seed", "prompt_tokens", "completion_tokens", "engine_version", "sampling", "seconds",
+    "rendered_prompt_sha256", "text_digest", "created_at",
+)  # fmt: skip
+BESIDE_THE_TURNS = ("key", "references")
+
+
+class Columns(Generic[Row]):
+    """The columns of a model under an alias, and its rows out of what a statement gave.
+
+    Args:
+        without: fields that are not read; Django reads one when somebody asks for it.
+    """
+
+    def __init__(self, model: type[Row], alias: str, *, without: Sequence[str] = ()) -> None:
+        fields = [field for field in model._meta.concrete_fields if field.name not in without]
+        self._model = model
+        self._names = [field.attname for field in fields]
+        self._key = self._names.index(model._meta.pk.attname)
+        self.width = len(fields)
+        self.sql = ", ".join(f'{alias}."{field.column}"' for field in fields)
+
+    def take(self, values: Sequence[Any]) -> Row | None:
+        """Make a row of its values; None where an outer join found none."""
+        if values[self._key] is None:
+            return None
+        return self._model.from_db("default", self._names, values)
+
+
+class Parts:
+    """Takes a statement's row apart: so many models, one after another, and what is left."""
+
+    def __init__(self, *columns: Columns[Any]) -> None:
+        self._columns = columns
+        self.sql = ", ".join(part.sql for part in columns)
+
+    def take(self, values: Sequence[Any]) -> tuple[list[Any], Sequence[Any]]:
+        """Give the models' rows, and the values that come after them."""
+        rows, start = [], 0
+        for part in self._columns:
+            rows.append(part.take(values[start : start + part.width]))
+            start += part.width
+        return rows, values[start:]
+
+
+def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement and give its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())

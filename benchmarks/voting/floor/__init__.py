@@ -1,0 +1,1 @@
+"""The floor: a bare Django that stores a vote and gives a random next pair in one request."""

@@ -1,0 +1,7 @@
+"""The floor's one address."""
+
+from django.urls import path
+
+from benchmarks.voting.floor.views import rate
+
+urlpatterns = [path("", rate)]

@@ -9,6 +9,8 @@ from typing import Any
 from torch import distributed
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from training.durable import sync, sync_tree
+
 MARKER_NAME = "whole.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
 
@@ -40,8 +42,13 @@ class CheckpointCallback(TrainerCallback):  # type: ignore[misc] # transformers 
 
 
 def mark_whole(checkpoint: str | Path) -> None:
-    """Write into a checkpoint's folder which files it has, and how many bytes each."""
+    """Write into a checkpoint's folder which files it has, and how many bytes each.
+
+    The files are on the disk before the marker is, and the marker is when this returns: so what is
+    marked outlives a power cut too, and an older checkpoint may go.
+    """
     folder = Path(checkpoint)
+    sync_tree(folder)
     sizes = {
         str(path.relative_to(folder)): path.stat().st_size
         for path in sorted(folder.rglob("*"))
@@ -50,7 +57,9 @@ def mark_whole(checkpoint: str | Path) -> None:
     draft = folder / f"{MARKER_NAME}.tmp"
     draft.write_text(json.dumps(sizes, indent=2) + "\n", encoding="utf-8")
     # A marker is there in whole or not at all, however the process ends.
+    sync(draft)
     draft.replace(folder / MARKER_NAME)
+    sync(folder)
 
 
 def is_whole(checkpoint: str | Path) -> bool:

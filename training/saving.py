@@ -15,6 +15,7 @@ from training.arguments import checkpoints_of
 from training.card import Lineage, write_card
 from training.config import DpoRun
 from training.data import hash_file
+from training.durable import sync_tree
 from training.forecast import Forecast
 from training.layout.trainer import PairTrainer, causal_model
 from training.run_files import describe_run
@@ -36,6 +37,7 @@ def save(
     if trainer.accelerator.is_main_process:
         generation.save_pretrained(run.output_dir)
         write_card(run, _write_record(run, forecast, final), lineage)
+        sync_tree(run.output_dir)
         # The optimizer's state is of no use any more, and twice as large as the model.
         shutil.rmtree(checkpoints_of(run), ignore_errors=True)
     trainer.accelerator.wait_for_everyone()

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from ninja.errors import AuthorizationError
 
 from annotate.api.bearer import Bearer
-from annotate.api.limits import TooManyRequests
 from annotate.api.problems import (
     NOT_READ,
     PROBLEM,
@@ -21,6 +20,7 @@ from annotate.api.problems import (
     say_wrong_method,
 )
 from annotate.models.tokens import TokenScope
+from annotate.quotas import TooManyRequests
 
 View = Callable[..., HttpResponseBase]
 # What a library answers without words.
@@ -60,7 +60,7 @@ def _call(view: View, request: HttpRequest, options: dict[str, Any]) -> HttpResp
     try:
         return view(request, **options)
     except Http404:  # of the one address that is no operation: the API's own
-        return _ask_for_a_token(request) or no_such_address(request, "")
+        return ask_for_a_token(request) or no_such_address(request, "")
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -69,7 +69,7 @@ def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
         allowed = response["Allow"].split(", ")
         if "GET" in allowed:
             allowed.append("HEAD")
-        return _ask_for_a_token(request) or say_wrong_method(sorted(allowed))
+        return ask_for_a_token(request) or say_wrong_method(sorted(allowed))
     words = _WORDS.get(response.status_code)
     if words is None or response["Content-Type"] == PROBLEM:
         return response
@@ -80,7 +80,7 @@ def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
     return refused
 
 
-def _ask_for_a_token(request: HttpRequest) -> HttpResponse | None:
+def ask_for_a_token(request: HttpRequest) -> HttpResponse | None:
     """Tell strangers nothing, methods included."""
     try:
         return None if Bearer(TokenScope.READ)(request) else say_stranger(request)

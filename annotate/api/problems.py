@@ -1,20 +1,25 @@
 """What went wrong, as RFC 9457 says it: application/problem+json."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from annotate.api.limits import TooManyRequests
+from annotate.quotas import TooManyRequests
 from annotate.services.errors import DraftChanged, Fault, PlanRefused, RecipeRefused, Refused
 
+logger = logging.getLogger(__name__)
+
+AWAY_RETRY_AFTER_S = 10
 PROBLEM = "application/problem+json"
 # Names of the kinds of problems that a program may want to tell apart.
 PLAN_REFUSED = "urn:kurabe:problem:plan-refused"
@@ -187,6 +192,14 @@ def _say_not_read(request: HttpRequest, error: BodyNotRead) -> HttpResponse:
     return problem(400, str(error), type_=NOT_READ)
 
 
+def _say_away(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Ask to come again: what was sent may be sent once more."""
+    logger.warning("%s %s: %s", request.method, request.path, str(error).strip())
+    answer = problem(503, _("The database cannot be reached just now; please send this again."))
+    answer["Retry-After"] = str(AWAY_RETRY_AFTER_S)
+    return answer
+
+
 _HANDLERS: dict[type[Exception], Any] = {
     Refused: _say_refused,
     PlanRefused: _say_plan,
@@ -202,4 +215,6 @@ _HANDLERS: dict[type[Exception], Any] = {
     RowsRefused: _say_rows,
     DraftChanged: _say_changed,
     TooManyRequests: say_too_many,
+    OperationalError: _say_away,
+    InterfaceError: _say_away,
 }

@@ -22,13 +22,14 @@ from annotate.api import (
 )
 from annotate.api.bearer import Bearer
 from annotate.api.description import complete
-from annotate.api.limits import TooManyRequests
 from annotate.api.methods import answer_every_method
+from annotate.api.once import answer_once
 from annotate.api.problems import add_handlers, no_such_address, say_stranger
 from annotate.api.tags import tag_content
 from annotate.models.people import Role
 from annotate.models.tokens import TokenScope
 from annotate.permissions import has_role
+from annotate.quotas import TooManyRequests
 
 
 class Anything:
@@ -74,7 +75,7 @@ class KurabeApi(NinjaAPI):
         """Let every address answer HEAD, and refuse other methods as all else is refused."""
         urls = super()._get_urls()
         for url in urls:
-            url.callback = answer_every_method(url.callback)
+            url.callback = answer_every_method(answer_once(url.callback))
         return urls
 
 

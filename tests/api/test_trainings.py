@@ -51,6 +51,22 @@ def test_dataset_is_trained_on_or_the_votes_of_now(admin: Program, base: Candida
     assert ask(admin, base).json()["dataset"] != dataset.pk
 
 
+def test_training_asked_for_three_times_with_a_key_is_planned_once(
+    admin: Program, base: Candidate
+) -> None:
+    address = f"/api/v1/runs/{base.run.slug}/trainings"
+    answers = [
+        admin.post(
+            address, {"candidate": "base"}, content_type="application/json",
+            headers={"Idempotency-Key": "t"},
+        )
+        for _time in range(3)
+    ]  # fmt: skip
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert len({answer.content for answer in answers}) == 1
+    assert TrainingRun.objects.count() == base.run.datasets.count() == 1
+
+
 def test_training_is_watched(admin: Program, reader: Program, base: Candidate) -> None:
     pk = ask(admin, base).json()["id"]
     training_run = TrainingRun.objects.get()

@@ -147,6 +147,55 @@ def test_the_server_does_not_stay_for_a_process_that_was_killed(home: Path) -> N
     assert postmaster(home) is None
 
 
+def test_the_server_does_not_stay_for_a_process_of_multiprocessing(home: Path) -> None:
+    """The web server's processes are such: they end without what atexit holds."""
+    ended = run(
+        *program(
+            "import multiprocessing",
+            "def count():",
+            "    print(connection.cursor().execute('SELECT 1').fetchone(), flush=True)",
+            "child = multiprocessing.get_context('fork').Process(target=count)",
+            "child.start()",
+            "child.join()",
+        ),
+        home=home,
+    )
+    assert (ended.stderr, ended.stdout) == ("", "(1,)\n")
+    assert postmaster(home) is None
+
+
+def test_a_server_that_somebody_else_started_again_is_stopped_by_the_last(home: Path) -> None:
+    """Who began with the one that was killed knows no other until it looks."""
+    other = program("print(connection.cursor().execute('SELECT 1').fetchone(), flush=True)")
+    ended = run(
+        *program(
+            "import signal, subprocess, sys",
+            "from django.conf import settings",
+            "connection.cursor().execute('SELECT 1')",
+            "pid = (settings.KURABE_HOME / 'postgres' / 'postmaster.pid').read_text().split()[0]",
+            "os.kill(int(pid), signal.SIGKILL)",
+            f"subprocess.run([sys.executable, *{other!r}], check=True)",
+        ),
+        home=home,
+    )
+    assert (ended.stderr, ended.stdout) == ("", "(1,)\n")
+    assert postmaster(home) is None
+
+
+@pytest.mark.parametrize(
+    "left", ["{pid}\n{pgdata}\n1700000000\n5432\n{pgdata}\n\n0 0\nready\n", ""]
+)
+def test_lock_files_that_a_power_cut_left_are_nobodys(home: Path, left: str) -> None:
+    """Their number is that of a living program that is no server, or they are empty."""
+    pgdata = home / "postgres"
+    text = left.format(pid=os.getpid(), pgdata=pgdata)
+    (pgdata / "postmaster.pid").write_text(text)
+    (pgdata / ".s.PGSQL.5432.lock").write_text(text)
+    ended = run(*program("print(PromptSet.objects.filter(slug='none').count())"), home=home)
+    assert (ended.stderr, ended.stdout) == ("", "0\n")
+    assert postmaster(home) is None
+
+
 def test_two_processes_begin_at_one_moment_on_nothing(fresh_home: Path) -> None:
     """Folder, key, server and database are made by one of them; both go on with those."""
     lines = (

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,6 +46,29 @@ def test_checkpoint_with_a_file_cut_short_is_not_whole(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path, 1)
     (checkpoint / "model.safetensors").write_bytes(b"weigh")
     assert not is_whole(checkpoint)
+
+
+def test_files_of_a_checkpoint_are_on_the_disk_before_its_marker_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power cut could leave a marked checkpoint whose weights are zeros."""
+    calls: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        calls.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    def rename(source: Any, target: Any) -> None:
+        calls.append(f"-> {Path(target).name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", rename)
+    checkpoint = write_checkpoint(tmp_path, 1)
+    files = {"model.safetensors", "shards", "optimizer.pt", checkpoint.name, tmp_path.name}
+    assert set(calls[:5]) == files
+    assert calls[5:] == [f"{MARKER_NAME}.tmp", f"-> {MARKER_NAME}", checkpoint.name]
 
 
 def test_remove_checkpoints_leaves_one_and_what_is_no_checkpoint(tmp_path: Path) -> None:

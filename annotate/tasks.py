@@ -17,6 +17,7 @@ from annotate.services import (
     generating,
     judging,
     measuring,
+    operating,
     training,
     training_states,
 )
@@ -170,6 +171,13 @@ def advance_runs(*, timestamp: int) -> None:
     """Carry on every launched run whose round has ended, such as one whose budget is spent."""
     for run in advancing.list_ready():
         advancing.request_advance(run=run)
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(queue="default", queueing_lock="forget_old_jobs")
+def forget_old_jobs(*, timestamp: int) -> None:
+    """Remove jobs that were over long ago."""
+    operating.forget_old_jobs()
 
 
 @app.periodic(cron="* * * * *")

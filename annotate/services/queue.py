@@ -1,5 +1,6 @@
 """Put work into the queue, in the transaction that made it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -17,6 +18,9 @@ from annotate.services.errors import (
 
 TRIES = 3
 TRY_AGAIN_S = 5
+
+# The queue's own name: these lines stand beside those that it writes of other jobs.
+logger = logging.getLogger("procrastinate.jobs")
 
 
 class AnotherTry(BaseRetryStrategy):
@@ -57,7 +61,9 @@ def defer_each(task: str, *, queue: str, arguments: Sequence[Mapping[str, int]])
         for each in arguments
     ]
     if jobs:
-        app.job_manager.batch_defer_jobs(jobs=jobs)
+        deferred = app.job_manager.batch_defer_jobs(jobs=jobs)
+        contexts = [job.log_context() for job in deferred]
+        logger.info("Deferred %d of %s", len(deferred), task, extra={"jobs": contexts})
 
 
 def defer_once(task: str, *, queue: str, in_s: int = 0, **arguments: int) -> None:

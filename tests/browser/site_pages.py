@@ -40,6 +40,7 @@ from annotate.services.lineage import votes_of_source
 from annotate.services.rankings import rank_now
 from tests import factories as make
 from tests.services.deciding.polls import open_grid, poll, prefer_first
+from tests.services.operating.jobs import put_job, put_worker
 from tests.views.estimates import make_difference, make_estimate, make_evidence, make_stop
 from tests.views.figure_content import CONTENT
 from tests.views.judged import let_judge, make_judge, make_scorer, score
@@ -155,6 +156,7 @@ def make_site() -> Site:
     cast_votes(others[8], Annotator.objects.get(user=volunteer), 2)
     states.cancel_run(run=site.cancelled_run, by=admin)
     add_plans(site)
+    add_jobs()
     return site
 
 
@@ -176,6 +178,15 @@ def add_plans(site: Site) -> None:
         run=site.generating_run, config=plan.model_dump(mode="json"), sha256=plan.sha256(),
         launched_at=timezone.now(), launched_by=site.admin,
     )  # fmt: skip
+
+
+def add_jobs() -> None:
+    """Have one job wait, one run at a worker, one that is gone, and one that failed."""
+    put_job(waits_s=90)
+    put_worker(job=put_job("train", queue="gpu", status="doing"))
+    put_worker(heard_s=900, job=put_job("judge_round", queue="gpu", status="doing"))
+    failed = put_job("measure_missing", status="failed")
+    cache.set(f"job-failure:{failed}", "ValueError: " + "a long word " * 20)
 
 
 def add_scores(round_: Round) -> None:
@@ -463,6 +474,7 @@ def list_pages(site: Site) -> Iterator[Shown]:
     yield Shown(site.admin, f"/runs/{run.slug}/train/", refuse_a_training)
     yield Shown(site.admin, f"/runs/{site.open_run.slug}/train/")
     yield Shown(site.admin, "/reports/", open_details)
+    yield Shown(site.admin, "/operations/")
     yield Shown(site.admin, "/me/tokens/", make_token_there)
 
 

@@ -74,7 +74,7 @@ def test_launch_says_hash_address_and_what_to_start(run: Run, plan: Path) -> Non
         f"run shisa launched: 3 candidates, sha256 {launched.plan.sha256}",
         "its page: /runs/shisa/",
         "completions are made by a worker; if none runs, start one: "
-        "manage.py procrastinate worker --queues default,gpu",
+        "manage.py worker --queues default,gpu",
     ]
     assert (launched.state, launched.plan.launched_by.username) == ("generating", "ada")
 

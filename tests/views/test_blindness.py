@@ -407,4 +407,5 @@ def without_chance(said: bytes) -> bytes:
     said = re.sub(rb"(X-CSRFToken\W{1,12})\w{32,64}", b"CSRF", said)
     said = re.sub(rb"(Set-Cookie: (csrftoken|sessionid)=)[^;]*", rb"\1VALUE", said)
     said = re.sub(rb"expires=[^;]*", b"", said)
+    said = re.sub(rb'("X-Request-ID": )"[0-9a-f]{16}"', rb'\1"ID"', said)
     return re.sub(rb'data-owner="\w{16}"', b"OWNER", said)

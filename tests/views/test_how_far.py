@@ -66,7 +66,7 @@ def test_votes_without_an_estimate_name_the_command_that_makes_one() -> None:
     cast_votes(round_, make.make_annotator(), 2)
     words = words_of(round_)
     assert "2 votes are in, and no estimate yet." in words
-    assert "manage.py procrastinate worker" in words
+    assert "manage.py worker" in words
 
 
 def test_evidence_is_told_in_a_sentence_and_least_first() -> None:

@@ -96,9 +96,9 @@ def test_worker_that_says_nothing_is_named() -> None:
 def test_round_that_only_waits_says_how_to_start_a_worker() -> None:
     round_ = make_generating()
     make_shard(round_)
-    assert "manage.py procrastinate worker" in now_of(round_.run)
+    assert "manage.py worker" in now_of(round_.run)
     run_shard(round_, 1)
-    assert "manage.py procrastinate worker" not in now_of(round_.run)
+    assert "manage.py worker" not in now_of(round_.run)
 
 
 def test_failure_is_told_with_its_text_and_a_button_for_admins() -> None:

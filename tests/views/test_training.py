@@ -92,7 +92,7 @@ def test_training_page_takes_rows_that_lack_a_number() -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (State.QUEUED, "see that one runs: manage.py procrastinate worker"),
+        (State.QUEUED, "see that one runs: manage.py worker"),
         (State.RUNNING, "the first numbers come after its first steps"),
         (State.STOPPED, "It ended before it had measured anything."),
     ],

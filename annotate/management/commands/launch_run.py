@@ -18,7 +18,7 @@ from annotate.services.errors import PlanRefused
 from annotate.services.forecasting import forecast
 from annotate.services.plans import Plan
 
-WORKER = "manage.py procrastinate worker --queues default,gpu"
+WORKER = "manage.py worker --queues default,gpu"
 
 
 class Command(KurabeCommand):

@@ -28,7 +28,7 @@ class Command(KurabeCommand):
     help = (
         "Export the run's votes as preference pairs, train a candidate on them with DPO, and enrol"
         " the checkpoint as a new candidate that meets its parent in the next round. A worker"
-        " (manage.py procrastinate worker) generates that round's completions."
+        " (manage.py worker) generates that round's completions."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -66,11 +66,6 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, choices=[('stop', 'to stop, with a checkpoint from which it can go on'), ('keep', 'to end now, with the weights as they are')], default='', max_length=8),
         ),
         migrations.AlterField(
-            model_name='candidate',
-            name='licence',
-            field=models.CharField(blank=True, help_text='Several that hold together are joined by AND.', max_length=300),
-        ),
-        migrations.AlterField(
             model_name='runevent',
             name='kind',
             field=models.CharField(choices=[('created', 'made'), ('edited', 'edited'), ('launched', 'launched'), ('state', 'state changed'), ('paused', 'paused'), ('resumed', 'resumed'), ('cancelled', 'cancelled'), ('round_made', 'round made'), ('round_opened', 'round opened'), ('round_closed', 'round closed'), ('cut', 'candidates left'), ('joined', 'candidate joined'), ('failed', 'generation failed'), ('retried', 'generation tried again'), ('decided', 'decided'), ('rules', 'rules changed'), ('judges', 'judges changed'), ('training', 'training')], max_length=16),
@@ -94,5 +89,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='trainingrun',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('gate_evidence__isnull', True), ('gate_passed__isnull', True)), models.Q(('gate_alpha__isnull', False), ('gate_evidence__isnull', False), ('gate_passed__isnull', False), ('next_round__isnull', False)), _connector='OR'), name='training_gate_settled_once_asked'),
+        ),
+        # Last, since votes read candidates, and wait from here to the end.
+        migrations.AlterField(
+            model_name='candidate',
+            name='licence',
+            field=models.CharField(blank=True, help_text='Several that hold together are joined by AND.', max_length=300),
         ),
     ]

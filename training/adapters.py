@@ -59,7 +59,13 @@ def merge_saved_adapter(run: DpoRun, folder: str | Path, *, dtype: Any) -> None:
 
     For adapters whose model lies in pieces on several devices, where nothing can be merged.
     """
-    base = AutoModelForCausalLM.from_pretrained(run.model, revision=run.revision, dtype=dtype)
+    base = AutoModelForCausalLM.from_pretrained(
+        run.model,
+        revision=run.revision,
+        dtype=dtype,
+        trust_remote_code=False,
+        use_safetensors=True,
+    )
     adapted = PeftModel.from_pretrained(base, str(Path(folder) / ADAPTER_NAME))
     _merge(adapted).save_pretrained(folder)
 

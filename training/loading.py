@@ -84,7 +84,12 @@ def _choose_layout(run: DpoRun, config: Any) -> str | None:
 
 def _load_model(run: DpoRun, *, is_packed: bool) -> Any:
     dtype = torch.bfloat16 if run.dtype == "bfloat16" else torch.float32
-    where = {"revision": run.revision, "dtype": dtype, "trust_remote_code": False}
+    where = {
+        "revision": run.revision,
+        "dtype": dtype,
+        "trust_remote_code": False,
+        "use_safetensors": True,  # a pickle could run anything as it is read
+    }
     if not (is_packed and torch.cuda.is_available()):
         return AutoModelForCausalLM.from_pretrained(run.model, **where)
     try:

@@ -219,7 +219,7 @@ def _iterate_batches(
     examples: list[Example], *, batch_size: int, seed: int
 ) -> Iterator[list[Example]]:
     """Yield batches without end, each epoch in a new order."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - drawn by a seed
     while True:
         order = rng.sample(examples, len(examples))
         batches = []

@@ -68,6 +68,10 @@ class PromptAdmin(admin.ModelAdmin):
         "is_held_out",
     )  # fmt: skip
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse new rows: imports write them, and a form has no field of them."""
+        return False
+
     @admin.display(description=_("begins with"))
     def opening(self, prompt: Prompt) -> str:
         """Give the first words of the first turn."""

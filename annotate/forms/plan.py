@@ -105,13 +105,14 @@ class PlanForm:
 
     def refuse(self, refusal: errors.PlanRefused) -> None:
         """Put every fault to its field."""
+        filled = self._filled_models  # a field that was refused counts as blank from then on
         for fault in refusal.faults:
-            self._refuse(fault)
+            self._refuse(fault, filled)
 
-    def _refuse(self, fault: errors.Fault) -> None:
+    def _refuse(self, fault: errors.Fault, filled: list[ModelForm]) -> None:
         first, *rest = fault.path.split(".")
         if first == ModelForm.kind and rest:
-            self._filled_models[int(rest[0])].refuse(".".join(rest[1:]), fault.message)
+            filled[int(rest[0])].refuse(".".join(rest[1:]), fault.message)
         elif first == GridForm.kind and rest:
             self._refuse_in_grid(rest[0], fault.message)
         elif first in self.faults:

@@ -236,7 +236,7 @@ def _render_chat_template(
             messages.append({"role": "assistant", "content": turn.reply})
     try:
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    except (TemplateError, TypeError) as error:
+    except (TemplateError, TypeError, OverflowError) as error:
         raise ValueError(f"the tokenizer's chat template refused the messages: {error}") from error
     return str(text)
 

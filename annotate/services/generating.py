@@ -27,6 +27,7 @@ from annotate.models import (
 )
 from annotate.services import errors, measuring, rounds
 from annotate.services.changes import log_event
+from annotate.services.model_paths import check_models
 from annotate.services.processes import (
     STOPPED_STATUS,
     ProcessFailed,
@@ -172,7 +173,7 @@ def generate_shard(
     except (ProcessKilled, OSError) as error:
         move_shard(shard=shard, to=State.WAITING, of_attempt=attempt)
         raise errors.GenerationInterrupted(f"{shard}: {error}") from error
-    except (ProcessFailed, ValueError) as error:
+    except (ProcessFailed, ValueError, errors.ModelRefused) as error:
         fail_shard(shard=shard, attempt=attempt, failure=str(error))
         raise errors.GenerationFailed(f"{shard}: {error}") from error
 
@@ -248,7 +249,15 @@ def _prepare(shard: GenerationShard) -> ShardWork:
 
 
 def _job(candidate: Candidate, folder: Path) -> GenerationJob:
-    """Describe the work of one process; raises ValueError where the candidate's settings fail."""
+    """Describe the work of one process.
+
+    Raises:
+        ValueError: the candidate's settings fail.
+        ModelRefused: its model lies where none may be loaded from.
+    """
+    check_models(
+        engine=candidate.engine, model=candidate.model, engine_options=candidate.engine_options
+    )
     return GenerationJob.from_dict(
         {
             "engine": candidate.engine,

@@ -24,6 +24,7 @@ from annotate.models import (
 )
 from annotate.services import errors
 from annotate.services.changes import hold_run, log_event
+from annotate.services.model_paths import check_models
 from annotate.services.processes import run_module
 from annotate.services.storing import CompletionsFile, alone
 
@@ -69,7 +70,8 @@ def make_judge(
         raise errors.JudgeRefused(_("%(name)s is no name for a judge.") % {"name": slug})
     try:
         _describe(Path(), fields)
-    except ValueError as error:
+        check_models(engine=engine, model=model, engine_options=engine_options or {})
+    except (ValueError, errors.ModelRefused) as error:
         raise errors.JudgeRefused(f"judge {slug}: {error}") from error
     with transaction.atomic():
         there = Judge.objects.filter(slug=slug).select_related("template").first()
@@ -171,7 +173,9 @@ def ask_judge(
     Raises:
         ProcessFailed, ProcessKilled: as `run_module`.
         GenerationInterrupted: the engine of an earlier call still writes into the folder.
+        ModelRefused: its model lies where none may be loaded from.
     """
+    check_models(engine=judge.engine, model=judge.model, engine_options=judge.engine_options)
     folder.mkdir(parents=True, exist_ok=True)
     job = _describe(folder, {name: getattr(judge, name) for name in _OF_A_JOB})
     with alone(job.completions):

@@ -162,7 +162,7 @@ def judge_sitting(
     except (ProcessKilled, OSError) as error:
         move_sitting(sitting=sitting, to=State.WAITING)
         raise errors.GenerationInterrupted(f"{sitting}: {error}") from error
-    except (ProcessFailed, ValueError) as error:
+    except (ProcessFailed, ValueError, errors.ModelRefused) as error:
         fail_sitting(sitting=sitting, failure=str(error))
         raise errors.GenerationFailed(f"{sitting}: {error}") from error
     move_sitting(sitting=sitting, to=State.DONE if is_done else State.STOPPED)

@@ -14,8 +14,9 @@ from annotate.generation.engines import check_engine_options
 from annotate.generation.engines.options import OpenAIOptions
 from annotate.generation.formats import render_prompt
 from annotate.models import Prompt
-from annotate.services.errors import PreviewFailed
+from annotate.services.errors import ModelRefused, PreviewFailed
 from annotate.services.launching import CandidateDraft
+from annotate.services.model_paths import check_model
 from annotate.services.shards import choose_system
 
 TIMEOUT_S = 60
@@ -78,6 +79,10 @@ def _is_rendered_elsewhere(candidate: CandidateDraft) -> bool:
 
 
 def _render_by_tokenizer(candidate: CandidateDraft, messages: list[dict[str, str]]) -> str:
+    try:
+        check_model(candidate.model)
+    except ModelRefused as refusal:
+        raise PreviewFailed(str(refusal)) from refusal
     command = [
         sys.executable, str(settings.BASE_DIR / "manage.py"), "render_prompt",
         "--format=chat_template", "--messages=-",

@@ -21,6 +21,10 @@ LOG_TAIL_BYTES = 16_384
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+# What is the site's alone; engines and trainers run other people's libraries, and need none of it.
+_OWN_SECRETS = re.compile(r"(SECRET_KEY|DATABASE_URL|EMAIL_HOST_USER|EMAIL_HOST_PASSWORD)(_FILE)?")
+
+
 class ProcessFailed(Exception):
     """The process ended with an error; the text is the last line that it wrote."""
 
@@ -114,11 +118,17 @@ def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
                 stderr=subprocess.STDOUT,
                 cwd=settings.BASE_DIR,
                 # Threads that wait for each other by spinning slow down whoever shares the cores.
-                env={"HF_HUB_DISABLE_TELEMETRY": "1", "OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+                env={"OMP_WAIT_POLICY": "PASSIVE", **environment()},
                 start_new_session=True,
             )
         except OSError as error:
             raise ProcessFailed(f"{command[0]} cannot be run: {error.strerror}") from error
+
+
+def environment() -> dict[str, str]:
+    """Give what a process of an engine or trainer finds in its environment: no secret of ours."""
+    kept = {name: value for name, value in os.environ.items() if not _OWN_SECRETS.fullmatch(name)}
+    return {"HF_HUB_DISABLE_TELEMETRY": "1", **kept}
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

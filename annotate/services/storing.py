@@ -48,7 +48,7 @@ INSERT INTO {Completion._meta.db_table} (candidate_id, sampling, created_at, {_C
 SELECT %s, %s::jsonb, now(), {_COLUMNS}
 FROM json_to_recordset(%s) AS made ({", ".join(map(" ".join, _TYPES.items()))})
 ON CONFLICT (candidate_id, prompt_id, sample) DO NOTHING
-"""
+"""  # noqa: S608 - names of our own columns
 
 
 class CompletionsFile:

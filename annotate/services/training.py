@@ -21,6 +21,7 @@ from annotate.models import (
 from annotate.services import errors, generating, rounds
 from annotate.services.changes import log_event
 from annotate.services.exporting import Recipe, export_dataset
+from annotate.services.model_paths import check_model
 from annotate.services.processes import (
     STOPPED_STATUS,
     ProcessFailed,
@@ -144,6 +145,7 @@ def refuse_unfit(
     if base.engine == Candidate.Engine.IMPORTED or not base.model:
         message = _("Candidate “%(name)s” has no weights here: only its texts were imported.")
         raise errors.TrainingRefused(message % {"name": base.name}, field="base")
+    _refuse_place(base)
     if child_name in _taken_names(base):
         message = _("Run %(run)s has a candidate “%(name)s” already; choose another name.")
         told = {"run": base.run.slug, "name": child_name}
@@ -293,6 +295,7 @@ def write_inputs(*, dataset: PreferenceDataset, base: Candidate, config: DpoRun)
 
 def _prepare(training_run: TrainingRun, on_metrics: OnMetrics) -> TrainingWork:
     """Write all that the trainer reads, on the machine where it is to run."""
+    _refuse_place(training_run.base)
     dataset, folder = training_run.dataset, folder_of(training_run)
     config = parse_run(training_run.config)
     assert isinstance(config, DpoRun)
@@ -337,6 +340,14 @@ def _finish(training_run: TrainingRun, attempt: int) -> None:
                 by=training_run.created_by,
             )
             training_run.save(update_fields=["next_round"])
+
+
+def _refuse_place(base: Candidate) -> None:
+    """Refuse a base whose model lies where none may be loaded from."""
+    try:
+        check_model(base.model)
+    except errors.ModelRefused as refusal:
+        raise errors.TrainingRefused(str(refusal), field="base") from refusal
 
 
 def _home() -> Path:

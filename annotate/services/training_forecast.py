@@ -1,7 +1,6 @@
 """What a training would take, before anybody plans it: the trainer's own word, and nothing kept."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from django.conf import settings
 from annotate.models import Candidate, PreferenceDataset
 from annotate.services import errors
 from annotate.services.exporting import Recipe, draft_dataset, resolve, votes_of
+from annotate.services.processes import environment
 from annotate.services.training import make_config, refuse_recipe, refuse_unfit, write_inputs
 from annotate.services.training_rows import check_pairs
 
@@ -57,7 +57,7 @@ def _ask_trainer(config: Path) -> dict[str, Any]:
     answer = subprocess.run(
         [sys.executable, "-m", "training", str(config), "--forecast"],
         cwd=settings.BASE_DIR,
-        env={"HF_HUB_DISABLE_TELEMETRY": "1", **os.environ},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from annotate.generation.presets import PRESETS as MODELS
 from annotate.models import Candidate
 from annotate.services import errors
+from annotate.services.model_paths import may_load
 from annotate.services.training_words import PRESETS, RIGHT, RIGHT_BEGINS, Words
 from training import presets
 from training.config import (
@@ -205,7 +206,7 @@ def _translate(right: str) -> str:
 
 def count_parameters(base: Candidate) -> int | None:
     """Count the weights of a candidate's model: in its files here, else as its preset has it."""
-    counted = _count_in_files(Path(base.model)) if base.model else None
+    counted = _count_in_files(Path(base.model)) if base.model and may_load(base.model) else None
     if counted is None and base.preset in MODELS:
         return round(MODELS[base.preset].parameters * 1e9)
     return counted

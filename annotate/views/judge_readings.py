@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
@@ -16,9 +16,9 @@ from annotate.models import Comparison, Judge, JudgeReading, SelectionRun
 from annotate.models.comparisons import Outcome
 from annotate.models.people import Role
 from annotate.permissions import SignedInRequest, role_required
-from annotate.rendering import render_plain
 from annotate.services import judges
 from annotate.services.judge_agreement import PANEL, PEOPLE, measure_judges
+from annotate.views.reading import show_plain
 
 PAIRS_ON_A_PAGE = 10
 SHOW = {
@@ -134,7 +134,7 @@ def read_pair(
             first=names[reading.order[0]],
             second=names[reading.order[1]],
             verdict=names.get(reading.verdict) or str(Verdict(reading.verdict).label),
-            html=mark_safe(render_plain(reading.reply)),
+            html=show_plain(reading.reply),
         )
         for reading in sorted(comparison.readings.all(), key=lambda each: each.order)
     ]
@@ -149,7 +149,7 @@ def read_pair(
         judge=comparison.annotator.judge,
         words=words,
         replies=[
-            Side(names[side], [mark_safe(render_plain(text)) for text in completion.replies])
+            Side(names[side], [show_plain(text) for text in completion.replies])
             for side, completion in (("a", comparison.completion_a), ("b", comparison.completion_b))
         ],
         vote=name(standing[0].outcome if standing else None),

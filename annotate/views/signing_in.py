@@ -11,6 +11,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
 
 from annotate.forms.account import AddressForm, PasswordForm
 from annotate.views.visitors import annotator_for
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 TEMPLATE = "registration/login.html"
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("password")
 def sign_in(request: HttpRequest) -> HttpResponseBase:
     """Show both ways to sign in, and take the one that was chosen."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from annotate.rendering import render_plain
 from annotate.services.training_words import DROPPED
 from annotate.templatetags.kurabe import duration, percent
+from annotate.views.reading import show_plain
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _count(number: int | None) -> str:
 
 def _show(example: Mapping[str, Any]) -> Example:
     return Example(
-        html=mark_safe(render_plain(example["text"])),
+        html=show_plain(example["text"]),
         ids=" ".join(map(str, example["ids"])),
         n_tokens=len(example["ids"]),
         begins_with_bos=example["begins_with_bos"],

@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from annotate.generation.engines import start_engine
+from annotate.generation.engines.endpoints import read_key
+from annotate.generation.engines.options import OpenAIOptions
 from annotate.generation.engines.transformers_engine import TransformersEngine
 from annotate.generation.execution import run_job
 from annotate.generation.jobs import GenerationJob, read_completions, write_job, write_requests
@@ -262,6 +264,13 @@ def test_key_is_read_from_its_variable_and_told_to_nobody(
             generate(job)
     assert "sk-wrong" not in str(caught.value)
     monkeypatch.delenv("TEST_KEY_OF_KURABE")
+    (tmp_path / "key").write_text("sk-in-a-file\n")
+    monkeypatch.setenv("TEST_KEY_OF_KURABE_FILE", str(tmp_path / "key"))
+    assert read_key(cast(OpenAIOptions, job.options)) == "sk-in-a-file"
+    monkeypatch.setenv("TEST_KEY_OF_KURABE_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(JobError, match="TEST_KEY_OF_KURABE_FILE names a file that cannot be read"):
+        start_engine(job)
+    monkeypatch.delenv("TEST_KEY_OF_KURABE_FILE")
     with pytest.raises(JobError, match="names TEST_KEY_OF_KURABE, and no such variable is set"):
         start_engine(job)
 

@@ -160,9 +160,9 @@ def test_standard_rows_come_in_batches_that_need_no_end(base: Candidate) -> None
             " rendered for it; choose another.",
         ),
         (
-            {"model": "/none"},
-            "The pairs cannot be rendered for candidate base: there is no folder '/none', of which"
-            " a tokenizer could be loaded",
+            {"model": "/models/none"},
+            "The pairs cannot be rendered for candidate base: there is no folder '/models/none', of"
+            " which a tokenizer could be loaded",
         ),
     ],
 )

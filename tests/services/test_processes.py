@@ -1,5 +1,6 @@
 """Processes that do GPU work: stopped when asked, ended with whoever started them, and read."""
 
+import json
 import os
 import signal
 import subprocess
@@ -115,3 +116,20 @@ def test_log_is_read_as_a_terminal_shows_it(tmp_path: Path) -> None:
     assert last_lines(log) == [str(n) for n in range(200, 300)]
     log.write_text("日本" * 100_000)
     assert len("\n".join(last_lines(log)).encode()) <= 16_500
+
+
+def test_process_finds_no_secret_of_the_site_and_those_of_its_own_work(
+    module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines and trainers run other people's libraries."""
+    kept = {"HF_TOKEN": "hf_1", "OPENAI_API_KEY": "sk-1", "WANDB_API_KEY": "w1"}
+    own = ("SECRET_KEY", "SECRET_KEY_FILE", "DATABASE_URL", "EMAIL_HOST_PASSWORD")
+    for name in (*kept, *own):
+        monkeypatch.setenv(name, kept.get(name, "planted"))
+    module.write_text("import os, json\nprint(json.dumps(dict(os.environ)))\n")
+    config = tmp_path / "run.json"
+    config.write_text("{}")
+    run_module(module="busy", config=config, on_tick=lambda: None)
+    found = json.loads(last_lines(tmp_path / "run.log")[-1])
+    assert {name: found.get(name) for name in kept} == kept
+    assert "planted" not in found.values()

@@ -123,7 +123,7 @@ def test_new_completions_alone_are_scored_and_seeds_are_the_same_in_any_order(mo
 
 
 def test_model_that_cannot_be_loaded_is_said_and_nothing_is_scored() -> None:
-    round_, judge = open_round(), make_scorer("/nowhere")
+    round_, judge = open_round(), make_scorer("/models/nowhere")
     sitting = scoring.score_round(round_=round_, judge=judge, is_queued=False)
     with pytest.raises(errors.GenerationFailed, match="/nowhere"):
         judging.judge_sitting(sitting=sitting)

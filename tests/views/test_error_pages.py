@@ -1,9 +1,11 @@
 """What a visitor sees when something is not there, not allowed, or broken."""
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.defaults import bad_request, server_error
 
 from annotate.urls import urlpatterns as site_urls
@@ -17,7 +19,17 @@ def explode(request: object) -> None:
     raise ZeroDivisionError
 
 
-urlpatterns = [*site_urls, path("explode/", explode)]
+def explode_with_secrets(request: object) -> None:
+    """Fail with a secret at hand, as a page that asks a service might."""
+    key = settings.SECRET_KEY
+    raise ZeroDivisionError(len(key))
+
+
+urlpatterns = [
+    *site_urls,
+    path("explode/", explode),
+    path("secrets/", csrf_exempt(explode_with_secrets)),
+]
 
 
 def test_missing_page_leads_home_in_the_readers_language() -> None:
@@ -46,3 +58,16 @@ def test_error_pages_need_no_database_and_no_session() -> None:
     request = RequestFactory().get("/")
     assert b"It is our fault" in server_error(request).content
     assert b"could not be read" in bad_request(request, SuspiciousOperation()).content
+
+
+@override_settings(ROOT_URLCONF=__name__, SECRET_KEY="planted-key" * 6, HF_TOKEN="hf_planted")
+def test_broken_page_tells_no_secret_to_visitor_log_or_mail(
+    caplog: pytest.LogCaptureFixture, mailoutbox: list[object]
+) -> None:
+    """The log has the lines of the code, and none of the values."""
+    headers = {"Authorization": "Bearer kurabe_planted", "Cookie": "sessionid=planted-session"}
+    client = Client(raise_request_exception=False, headers=headers)
+    answer = client.post("/secrets/?code=planted-code", {"password": "planted-password"})
+    assert (answer.status_code, mailoutbox) == (500, [])
+    assert "ZeroDivisionError" in caplog.text
+    assert "planted" not in answer.content.decode() + caplog.text

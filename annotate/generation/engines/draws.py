@@ -35,7 +35,7 @@ class SeededDraws:
         self.prompts = prompts
         self.width = width  # of the padded prompts, in tokens
         # Not torch's generators: on CPU those keep 32 bits of a seed, and each device has its own.
-        self.generators = [random.Random(seed) for seed in seeds]
+        self.generators = [random.Random(seed) for seed in seeds]  # noqa: S311 - drawn by a seed
         self.prompt_tokens: Tensor | None = None  # (B, V) bool
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:

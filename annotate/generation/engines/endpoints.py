@@ -8,6 +8,7 @@ import os
 import random
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -173,8 +174,17 @@ def connect(options: OpenAIOptions) -> list[Endpoint]:
 
 
 def read_key(options: OpenAIOptions) -> str:
-    """Return the key that the named variable holds; raises JobError where it holds none."""
-    key = os.environ.get(options.api_key_env, "").strip()
+    """Return the key of the named variable, or of the file that NAME_FILE names.
+
+    Raises:
+        JobError: there is none, or it is no key.
+    """
+    file = os.environ.get(f"{options.api_key_env}_FILE")
+    try:
+        key = Path(file).read_text("utf-8") if file else os.environ.get(options.api_key_env, "")
+    except (OSError, ValueError) as error:
+        raise JobError(f"{options.api_key_env}_FILE names a file that cannot be read") from error
+    key = key.strip()
     if not key:
         raise JobError(
             f"api_key_env names {options.api_key_env}, and no such variable is set where this "
@@ -197,7 +207,7 @@ def backoff(*, seed: int, attempt: int, options: OpenAIOptions) -> float:
     The jitter is drawn by the request's seed, so that requests that failed together part.
     """
     longest = min(options.max_backoff_s, options.backoff_s * 2.0 ** min(attempt - 1, 32))
-    return longest * random.Random(f"{seed}/{attempt}").uniform(0.5, 1.0)
+    return longest * random.Random(f"{seed}/{attempt}").uniform(0.5, 1.0)  # noqa: S311 - drawn by a seed
 
 
 def describe(error: BaseException) -> str:

@@ -10,7 +10,8 @@ from annotate.generation.jobs import GenerationJob
 from annotate.generation.rows import JobError
 from training import tokenizing
 
-_WEIGHTS = ("*.safetensors", "*.bin")
+# Files whose reading may run what somebody wrote into them.
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 def check_folder(model: str) -> None:
@@ -25,16 +26,28 @@ def check_folder(model: str) -> None:
         return
     if not (folder / "config.json").is_file():
         raise JobError(f"model {model!r} cannot be loaded: its folder has no config.json")
-    if not any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
+    if next(folder.glob("*.safetensors"), None):
+        return
+    pickled = next((file for each in _PICKLED for file in folder.glob(each)), None)
+    if pickled is not None:
         raise JobError(
-            f"model {model!r} cannot be loaded: its folder has no *.safetensors file (nor *.bin), "
-            "so there are no weights"
+            f"model {model!r} cannot be loaded: {pickled.name} is a pickle, which could run "
+            "anything as it is read; save the model as *.safetensors "
+            "(save_pretrained does), and name that folder"
         )
+    raise JobError(
+        f"model {model!r} cannot be loaded: its folder has no *.safetensors file, so there are no "
+        "weights"
+    )
 
 
 def where(job: GenerationJob) -> dict[str, Any]:
-    """Return what every `from_pretrained` is told."""
-    return {"revision": job.revision or None, "trust_remote_code": False}
+    """Return what every `from_pretrained` of a model is told: no pickle, no code of its own."""
+    return {
+        "revision": job.revision or None,
+        "trust_remote_code": False,
+        "use_safetensors": True,
+    }
 
 
 def load_tokenizer(job: GenerationJob, name: str | None = None) -> Any:

@@ -86,6 +86,8 @@ def _arguments(job: GenerationJob) -> dict[str, Any]:
         # The sampling that the model's files suggest would mix with the job's own.
         "generation_config": "vllm",
         "trust_remote_code": False,
+        # No pickles; a quantization that was asked for chooses its own way to load.
+        "load_format": "auto" if options.quantization else "safetensors",
         "disable_log_stats": True,
     }
 

@@ -1,7 +1,6 @@
 """Pairs as texts, in the prompt format of a candidate: form `dpo-standard`."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,8 @@ from annotate.models import Candidate
 from annotate.services import errors
 from annotate.services.exporting.rows import Split
 from annotate.services.feeding import feed_pair
+from annotate.services.model_paths import check_model
+from annotate.services.processes import environment
 
 Row = dict[str, Any]
 PAIRS_A_TIME = 200
@@ -58,6 +59,10 @@ def _feed(row: Row, base: Candidate) -> Row:
 @contextmanager
 def _writer_of(base: Candidate) -> Iterator["subprocess.Popen[bytes]"]:
     """Start the process that writes texts, and end it with the block."""
+    try:
+        check_model(base.model)
+    except errors.ModelRefused as refusal:
+        raise errors.ExportRefused(str(refusal)) from refusal
     command = [sys.executable, "-m", "training.texts", f"--model={base.model}",
                f"--revision={base.revision}"]  # fmt: skip
     if not base.tokenizer.get("use_fast", True):
@@ -69,7 +74,7 @@ def _writer_of(base: Candidate) -> Iterator["subprocess.Popen[bytes]"]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         # An export never downloads a model.
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"},
+        env={**environment(), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"},
     ) as process:
         assert process.stdin
         try:

@@ -80,7 +80,7 @@ def stored_votes(keys: Sequence[Key]) -> dict[Key, tuple[Any, ...]]:
     annotators, import_keys = zip(*keys, strict=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT annotator_id, import_key, annotate_vote.id, completion_a_id, completion_b_id,"
+            "SELECT annotator_id, import_key, annotate_vote.id, completion_a_id, completion_b_id,"  # noqa: S608 - SAID is a constant
             f" turn, {', '.join(SAID)}"
             " FROM annotate_comparison"
             " JOIN unnest(%s::bigint[], %s::text[]) AS wanted (annotator_id, import_key)"

@@ -12,7 +12,7 @@ from annotate.generation.presets import PRESETS
 from annotate.generation.sampling import Sampling
 from annotate.models import Judge, PromptSet, SelectionRun
 from annotate.models.judges import TemplateUse
-from annotate.services.errors import Fault, names_like
+from annotate.services.errors import Fault, ModelRefused, names_like
 from annotate.services.launching.candidates import (
     CandidateDraft,
     base_name,
@@ -23,6 +23,7 @@ from annotate.services.launching.candidates import (
 )
 from annotate.services.launching.drafts import slug_fault
 from annotate.services.launching.prompts import asked_prompts
+from annotate.services.model_paths import check_models
 from annotate.services.plans import Model, Plan
 
 MAX_CANDIDATES = 1000
@@ -88,6 +89,8 @@ def _in_model(number: int, model: Model) -> Iterator[Fault]:
         yield _unknown(f"{where}.preset", model.preset, PRESETS)
     elif not path_of(model):
         yield Fault(f"{where}.model", _("A folder or an id on a hub is needed."))
+    else:
+        yield from _in_place(where, model)
     if format_of(model) not in PROMPT_FORMATS:
         yield _unknown(f"{where}.prompt_format", format_of(model), PROMPT_FORMATS)
     for name, value in model.sampling.items():
@@ -98,6 +101,16 @@ def _in_model(number: int, model: Model) -> Iterator[Fault]:
         yield Fault(f"{where}.engine", message % {"known": known})
     else:
         yield from _in_options(f"{where}.engine_options", model.engine, model.engine_options)
+
+
+def _in_place(where: str, model: Model) -> Iterator[Fault]:
+    """Find a model, or a tokenizer, from where nothing may be loaded."""
+    engine, options = model.engine or "", model.engine_options
+    try:
+        check_models(engine=engine, model=path_of(model), engine_options=options)
+    except ModelRefused as refusal:
+        place = "engine_options.tokenizer" if engine == "openai" else "model"
+        yield Fault(f"{where}.{place}", str(refusal))
 
 
 def _in_options(where: str, engine: str, options: Mapping[str, Any]) -> Iterator[Fault]:

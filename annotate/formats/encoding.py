@@ -12,8 +12,8 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from annotate.formats.errors import MISSING, Finding, FormatError
 
-# What spreadsheets take for the beginning of a formula.
-FORMULAS = ("=", "+", "-", "@")
+# What spreadsheets take for the beginning of a formula; full-width ones where Japanese is written.
+FORMULAS = frozenset("=+-@＝＋－＠")
 
 
 def encode_row(row: Mapping[str, object], path: str, number: int) -> bytes:
@@ -51,14 +51,17 @@ def encode_cells(
 def encode_line(cells: Sequence[object]) -> bytes:
     """Write cells as a line of CSV in UTF-8."""
     line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode("utf-8")
+    # The writer puts quotes around what ends a line: a lone \r would end one in a spreadsheet.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n").encode("utf-8") + b"\n"
 
 
 def guard_cell(value: Any) -> Any:
     """Keep a spreadsheet from taking a text for a formula: an apostrophe goes before it."""
-    is_formula = isinstance(value, str) and value.lstrip().startswith(FORMULAS)
-    return f"'{value}" if is_formula else value
+    if not isinstance(value, str):
+        return value
+    first = next((sign for sign in value if sign.isprintable() and not sign.isspace()), "")
+    return f"'{value}" if first in FORMULAS else value
 
 
 def check_columns(

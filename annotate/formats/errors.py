@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 _SHOWN_CHARS = 80
+_FOUND_CHARS = 500  # a finding may quote what the file says
 
 
 class Finding(str):
@@ -37,6 +38,8 @@ class FormatError(ValueError):
     """
 
     def __init__(self, path: str, line: int, field: str, value: object, expected: str) -> None:
+        if isinstance(value, Finding) and len(value) > _FOUND_CHARS:
+            value = Finding(f"{value[:_FOUND_CHARS]}…")
         super().__init__(path, line, field, value, expected)
         self.path = path
         self.line = line
@@ -67,8 +70,10 @@ def show_value(value: object) -> str:
     """Write a value as its file would, cut where it is long."""
     try:
         shown = value if isinstance(value, Cut) else json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         shown = repr(value)
+    except RecursionError:
+        shown = "[[…"
     return shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
 
 

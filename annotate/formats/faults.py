@@ -121,8 +121,10 @@ def _cut(fault: FormatError) -> FormatError:
     if not isinstance(value, Finding):
         try:
             shown = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
+        except (TypeError, ValueError):
             value = shown = Cut(repr(value))
+        except RecursionError:
+            value = shown = Cut("[[…")
         if len(shown) > _KEPT_CHARS:
             value = Cut(shown[:_KEPT_CHARS])
     return FormatError(fault.path, fault.line, fault.field, value, fault.expected)

@@ -18,10 +18,13 @@ MAX_MODEL_CHARS = 500
 MAX_SMALL_INTEGER = 2**15 - 1
 MAX_INTEGER = 2**31 - 1
 MAX_SEED = 2**63 - 1
+MAX_DEPTH = 50  # of settings; what reads them again goes down by calling itself
 
 _Choice = TypeVar("_Choice", bound=str)
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Amid a sentence of a page they would turn around what stands beside the name.
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _TAG = re.compile(r"[-a-zA-Z0-9_]{1,50}")
 _LANGUAGE_TAG = re.compile(r"([a-z]{2,3})([-_][a-z0-9]{1,8})*", re.IGNORECASE)
 
@@ -74,6 +77,8 @@ class Fields:
             raise self.fail(
                 field, f"a name: one line of 1 to {max_chars} characters, no space at either end"
             )
+        if not value.isprintable() and _TURNING.search(value):
+            raise self.fail(field, "a name without signs that turn the direction of text")
         return value
 
     def label(self, field: str) -> str:
@@ -277,8 +282,9 @@ class Fields:
             return {}
         if not isinstance(value, dict):
             raise self.fail(field, "an object of settings")
-        if not _is_storable(value):
-            raise self.fail(field, "an object of finite numbers and storable strings")
+        if not _is_storable(value, MAX_DEPTH):
+            expected = f"an object of finite numbers and storable strings, {MAX_DEPTH} deep at most"
+            raise self.fail(field, expected)
         return value
 
 
@@ -296,13 +302,17 @@ def _is_storable_text(text: str) -> bool:
     return True
 
 
-def _is_storable(value: object) -> bool:
+def _is_storable(value: object, depth: int) -> bool:
+    if depth < 0:
+        return False
     if isinstance(value, str):
         return _is_storable_text(value)
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return all(_is_storable(key) and _is_storable(part) for key, part in value.items())
+        return all(
+            _is_storable_text(key) and _is_storable(part, depth - 1) for key, part in value.items()
+        )
     if isinstance(value, list):
-        return all(_is_storable(part) for part in value)
+        return all(_is_storable(part, depth - 1) for part in value)
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from io import BufferedIOBase
 from json import JSONDecodeError, JSONDecoder
@@ -23,7 +24,7 @@ from annotate.formats.rows import Location
 
 _CHUNK_BYTES = 64 * 1024
 _LINE_ENDS = ("\n", "", "\r\n")
-_SPACES = " \t\n\r"
+_SPACES = re.compile(r"[ \t\n\r]*")
 _SHOWN_CHARS = 20
 
 
@@ -138,10 +139,9 @@ class _Window:
     def peek(self) -> str:
         """Return the next character that is no space, or "" at the end."""
         while True:
-            rest = len(self._text)
-            while self._start < rest and self._text[self._start] in _SPACES:
-                self._skip(1)
-            if self._start < rest:
+            if spaces := _SPACES.match(self._text, self._start):
+                self._skip(len(spaces[0]))
+            if self._start < len(self._text):
                 return self._text[self._start]
             if not self._grow(_CHUNK_BYTES):
                 return ""

@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from annotate.formats.columns import Columns
 from annotate.formats.errors import Finding, FormatError, Table
 from annotate.formats.faults import STOP, Faults
 from annotate.formats.fields import Fields
 from annotate.formats.jsontext import parse_cell
-from annotate.formats.lines import open_bytes
+from annotate.formats.lines import check_unpacked, open_bytes
 from annotate.formats.rows import Location
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
 _BATCH_ROWS = 1_000
+_SHOWN_CHARS = 100
+# Of the rows that are unpacked at once, where a text can stand once in the file for many of them.
+_BATCH_BYTES = 256 * 1024 * 1024
 
 
 def read_parquet(path: str, columns: Columns, faults: Faults = STOP) -> Iterator[Fields]:
@@ -50,12 +58,42 @@ def _read_values(path: str) -> Iterator[tuple[list[str], tuple[object, ...]]]:
         try:
             file = pq.ParquetFile(stream)
             header = list(file.schema_arrow.names)
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            n_unpacked = 0
+            for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata)):
+                columns = [_without_dictionary(path, column) for column in batch.columns]
+                n_unpacked += sum(column.nbytes for column in columns)
+                check_unpacked(path, n_unpacked)
+                for values in zip(*(column.to_pylist() for column in columns), strict=True):
                     yield header, values
         except pa.ArrowException as error:
             found = Finding(f"broken ({error})")
             raise FormatError(Table(path), 0, "", found, "a whole Parquet file") from None
+
+
+def _without_dictionary(path: str, column: pa.Array) -> pa.Array:
+    """Write out what a categorical column holds once, so that its size can be looked at."""
+    if hasattr(column, "dictionary_decode"):
+        return column.dictionary_decode()
+    if "dictionary<" in str(column.type):
+        found = Finding(f"a column of {column.type}")
+        raise FormatError(Table(path), 0, "", found, "categories in columns of their own")
+    return column
+
+
+def _rows_at_once(metadata: pq.FileMetaData) -> int:
+    """Give how many rows can be unpacked at once, if each held the longest text of each column.
+
+    Where a column has a dictionary, no text is longer than what the file holds of the column; the
+    others unpack to what the file says.
+    """
+    most = 1
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        columns = map(group.column, range(group.num_columns))
+        of_dictionaries = (
+            column.total_uncompressed_size for column in columns if column.has_dictionary_page
+        )
+        most = max(most, sum(of_dictionaries))
+    return max(1, min(_BATCH_ROWS, _BATCH_BYTES // most))
 
 
 def cell_reader(column: str, columns: Columns) -> Callable[[object], object]:
@@ -91,7 +129,10 @@ def _whole_number(value: object) -> object:
 
 
 def _json_value(value: object) -> object:
-    return without_nulls(parse_cell(value) if isinstance(value, str) else value)
+    try:
+        return without_nulls(parse_cell(value) if isinstance(value, str) else value)
+    except RecursionError:
+        return str(value)[:_SHOWN_CHARS]  # whoever reads it says that it is no list
 
 
 def without_nulls(value: object) -> object:

@@ -18,6 +18,8 @@ from annotate.generation.terms import LOAN_TOKENS as NAMES_AND_UNITS
 VERSION = 1
 # Casefolded words in Latin letters that are at home in any language.
 LOAN_TOKENS = NAMES_AND_UNITS | COMMANDS
+# Of a reply that somebody made longer than any model writes, so much of the beginning is looked at.
+MAX_CHARACTERS = 100_000
 # A language that the prompt names may be quoted, and no more of a reply than this is a quotation.
 MOST_QUOTED = 0.5
 
@@ -69,17 +71,19 @@ def measure_completion(
         loan_tokens: casefolded words in Latin letters that are at home in any language.
     """
     counted = []
-    for turn, reply in zip(turns, replies, strict=True):
+    for turn, whole in zip(turns, replies, strict=True):
+        reply = whole[:MAX_CHARACTERS]
         wanted = reply_languages(turn=turn, language=language, system=system, category=category)
         counted.append(_count(turn, reply, wanted, loan_tokens))
     n_letters = max(1, sum(each.n_letters for each in counted))
     n_characters = sum(map(len, replies))
+    n_looked_at = sum(min(len(reply), MAX_CHARACTERS) for reply in replies)
     return CompletionMeasures(
         n_characters=n_characters,
         leakage=sum(each.n_foreign for each in counted) / n_letters,
         other_language=sum(each.n_in_runs for each in counted) / n_letters,
         languages=tuple(sorted(frozenset().union(*(each.languages for each in counted)))),
-        repetition=sum(each.n_repeated for each in counted) / max(1, n_characters),
+        repetition=sum(each.n_repeated for each in counted) / max(1, n_looked_at),
         is_empty=not any(reply.strip() for reply in replies),
         refusal=next(filter(None, map(find_refusal, replies)), ""),
     )

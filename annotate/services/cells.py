@@ -1,5 +1,5 @@
 """Cells of tables that leave as files."""
 
-from annotate.formats.encoding import guard_cell
+from annotate.formats.encoding import encode_line, guard_cell
 
-__all__ = ["guard_cell"]
+__all__ = ["encode_line", "guard_cell"]

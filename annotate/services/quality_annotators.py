@@ -19,6 +19,12 @@ from annotate.ranking.votes import TIE
 from annotate.services.quality_rows import Ballot, Slice
 
 LEVEL = 0.95
+# Signs of votes that nobody meant, each far from what a careless person does by chance. A share
+# counts by the end of its interval, so that few votes show nothing.
+MOST_ON_ONE_SIDE = 0.7
+FEWEST_KNOWN_ANSWERS = 0.5
+FEWEST_SECONDS_PER_1000 = 10.0  # 100 characters a second: four times as fast as people read
+FEWEST_VOTES = 10
 _SIDES = {"left": 1, "right": -1, None: 0}
 
 
@@ -59,6 +65,26 @@ class AnnotatorQuality:
     def is_excluded(self) -> bool:
         """Tell whether the votes count nowhere."""
         return self.exclusion is not None
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """Name what speaks for votes without reading: one_side, misses_known, too_fast."""
+        low, high, pace = (
+            self.left_share_low,
+            self.left_share_high,
+            self.seconds_per_1000_characters,
+        )
+        found = {
+            "one_side": (low is not None and low > MOST_ON_ONE_SIDE)
+            or (high is not None and high < 1 - MOST_ON_ONE_SIDE),
+            "misses_known": self.gold_accuracy_high is not None
+            and self.gold_accuracy_high < FEWEST_KNOWN_ANSWERS,
+            "too_fast": pace is not None
+            and pace < FEWEST_SECONDS_PER_1000
+            and self.votes >= FEWEST_VOTES
+            and self.kind == Annotator.Kind.PERSON,
+        }
+        return tuple(sign for sign, is_there in found.items() if is_there)
 
     @property
     def exclusion_reason(self) -> str:

@@ -1,6 +1,5 @@
 """Stored tables of numbers as a page shows them, and as files."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from annotate.services.cells import guard_cell
+from annotate.services.cells import encode_line, guard_cell
 from annotate.templatetags.kurabe import NONE, decimals, percent
 from annotate.views.plots.words import CODES, name_of
 
@@ -179,8 +178,7 @@ def as_csv(file_name: str, columns: Iterable[str], rows: Iterable[Sequence[Any]]
     """Give a table as a file: numbers in full, nothing translated, no formulas."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{file_name}.csv"'
-    writer = csv.writer(response, lineterminator="\n")
-    writer.writerow(columns)
     # A name that somebody imported may look like a formula to a spreadsheet.
-    writer.writerows([guard_cell(value) for value in row] for row in rows)
+    for row in (list(columns), *rows):
+        response.write(encode_line([guard_cell(value) for value in row]))
     return response

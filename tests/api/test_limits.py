@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from annotate import quotas
 from annotate.api import limits
 from tests.api.conftest import Program
 
@@ -21,7 +22,7 @@ def small(settings: pytest.FixtureRequest) -> None:
 
 def begin_process() -> None:
     """Forget what only this process knows, as another one or a new one has never known it."""
-    limits._blocks.clear()
+    quotas.forget_blocks()
 
 
 def left(answer: object) -> int:
@@ -59,8 +60,8 @@ def test_quota_comes_back_after_a_minute(
     for _request in range(2 * limits.BLOCK + 1):
         answer = reader.get("/api/v1/runs")
     assert answer.status_code == 429
-    now = limits.time.time
-    monkeypatch.setattr(limits.time, "time", lambda: now() + 61)
+    now = quotas.time.time
+    monkeypatch.setattr(quotas.time, "time", lambda: now() + 61)
     assert reader.get("/api/v1/runs").status_code == 200
 
 

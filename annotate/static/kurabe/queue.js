@@ -4,6 +4,7 @@
 const voteQueue = (() => {
   const WAITS_MS = [1_000, 2_000, 5_000, 15_000, 60_000]; // before each further attempt
   const TIMEOUT_MS = 20_000;
+  const LONG_WAIT_MS = 5_000;
   const KEEPALIVE_MAX = 60_000; // browsers let no larger body outlive its page
   // Another person at this browser has other votes: theirs are not ours to send.
   const prefix = `kurabe.vote.${document.getElementById("rating").dataset.owner}.`;
@@ -94,9 +95,9 @@ const voteQueue = (() => {
       return { outcome: "later", reason: "elsewhere" };
     }
     if (response.status === 429) {
-      // Too early by the site's clock; the page has waited already.
+      // Too early by the site's clock; the page has waited already. A longer wait is told.
       const waitMs = 1_000 * (Number(response.headers.get("Retry-After")) || 1);
-      return { outcome: "later", reason: "early", waitMs };
+      return { outcome: "later", reason: waitMs > LONG_WAIT_MS ? "many" : "early", waitMs };
     }
     if (!fragment || response.status >= 500 || response.status === 403)
       return { outcome: "later", reason: "fault" };

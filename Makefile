@@ -8,7 +8,7 @@ JOBS ?= 2
 BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 
-.PHONY: help setup demo clean-demo test test-slow lint messages screenshots
+.PHONY: help setup demo serve doctor clean-demo test test-slow lint audit messages screenshots
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -31,6 +31,12 @@ setup: .venv/installed ## the virtual environment, its packages, and the databas
 demo: setup ## the loop once on a tiny model, then the site on http://127.0.0.1:8000 (or PORT=...)
 	@$(MANAGE) demo --port $(PORT)
 
+serve: setup ## the site for production: web server and worker (docs/deploy.md)
+	@exec $(MANAGE) serve $(if $(filter-out file,$(origin PORT)),--port $(PORT))
+
+doctor: setup ## look at database, queue, disk, GPU, models, e-mail, clock and settings
+	@$(MANAGE) doctor
+
 clean-demo: ## remove what `make demo` made
 	@if [ -x $(BIN)/python ]; then $(MANAGE) clean_demo; fi
 
@@ -49,6 +55,9 @@ lint: setup ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+audit: setup ## what is known against the pinned packages (pip-audit, where its database can be reached)
+	@$(BIN)/python tests/audit_packages.py
 
 messages: setup ## collect strings for translation, and compile them (needs gettext)
 	@$(MANAGE) makemessages --locale ja --no-obsolete --no-wrap --add-location file --ignore '.venv/*' --ignore 'tests/*'

@@ -14,6 +14,8 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from annotate import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -36,6 +38,22 @@ def env_list(name: str, default: list[str]) -> list[str]:
     """Read `name` as a list of words between commas."""
     text = os.environ.get(name)
     return default if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def env_int(name: str, default: int, *, least: int = 0) -> int:
+    """Read `name` as a whole number of at least `least`."""
+    text = os.environ.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and int(text) >= least):
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number from {least} on")
+    return int(text)
+
+
+def env_choice(name: str, choices: tuple[str, ...], default: str) -> str:
+    """Read `name` as one of the words."""
+    text = os.environ.get(name, default)
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be one of {', '.join(choices)}")
+    return text
 
 
 def secret_key(home: Path) -> str:
@@ -79,11 +97,15 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "annotate.middleware.RequestMiddleware",
+    # Before all that may answer by itself, so that files carry these headers as pages do.
     "django.middleware.security.SecurityMiddleware",
+    "annotate.headers.HeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # It pads every answer by a random length, so that sizes tell nothing of secrets (BREACH).
     "annotate.compression.CompressionMiddleware",
     "annotate.static_files.StaticFilesMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -91,7 +113,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -115,6 +136,9 @@ TEMPLATES = [
 ]
 
 
+CONNECT_TIMEOUT_S = 5
+
+
 def databases(home: Path) -> dict[str, Any]:
     """Use the PostgreSQL that `DATABASE_URL` names; with none, one embedded under `home`."""
     if url := env_str("DATABASE_URL"):
@@ -122,6 +146,8 @@ def databases(home: Path) -> dict[str, Any]:
         if scheme not in ("postgresql", "postgres") or not separator:
             raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://")
         database = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
+        # A server that hangs is away after so many seconds, as is one that is not there.
+        database.setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_TIMEOUT_S)
         return {"default": dict(database)}
     return {
         "default": {
@@ -130,7 +156,10 @@ def databases(home: Path) -> dict[str, Any]:
             "USER": "postgres",
             "CONN_MAX_AGE": 600,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"pgdata": str(home / "postgres")},
+            "OPTIONS": {
+                "pgdata": str(home / "postgres"),
+                "connect_timeout": CONNECT_TIMEOUT_S,
+            },
         }
     }
 
@@ -222,8 +251,17 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 # Over plain http, as on a laptop, a secure cookie would never come back: switch on behind TLS.
 HTTPS_ONLY = env_bool("HTTPS_ONLY", default=False)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS_ONLY
+LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = True, "Lax"
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+# Asked by machines beside the site, over plain http.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+# Speaks for the sites under this one's name too, and lets browsers know it before a first visit.
+HSTS_SUBDOMAINS = env_bool("HSTS_SUBDOMAINS", default=False)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY and HSTS_SUBDOMAINS
+# `check --deploy` warns where it is off, and only the operator knows what else has such a name.
+SILENCED_SYSTEM_CHECKS = [] if HSTS_SUBDOMAINS else ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS_ONLY else None
 # Proxies before the site that add to X-Forwarded-For: attempts are counted by address.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "1" if HTTPS_ONLY else "0"))
@@ -233,6 +271,11 @@ API_REQUESTS_PER_MINUTE = int(os.environ.get("API_REQUESTS_PER_MINUTE", "1200"))
 API_FAILURES_PER_MINUTE = int(os.environ.get("API_FAILURES_PER_MINUTE", "30"))
 # The largest body of rows (prompts, completions, votes) that the API takes at once.
 API_MAX_BODY_MIB = int(os.environ.get("API_MAX_BODY_MIB", "64"))
+
+# Answers (votes, skips, what is taken back) that one volunteer may give in a minute, and that may
+# come from one address; 0 is any number. Sixty people in one classroom reach neither.
+ANSWERS_PER_MINUTE = int(os.environ.get("ANSWERS_PER_MINUTE", "120"))
+ANSWERS_PER_MINUTE_FROM_ADDRESS = int(os.environ.get("ANSWERS_PER_MINUTE_FROM_ADDRESS", "3000"))
 
 # How long a comparison stays with the volunteer it was drawn for before another may get it.
 LEASE_S = int(os.environ.get("LEASE_S", "1800"))
@@ -246,9 +289,32 @@ ENGINE_PYTHON = {
     if (python := os.environ.get(f"KURABE_PYTHON_{engine.upper()}"))
 }
 
+# Folders under which models may lie, beside KURABE_HOME; a path that leads elsewhere is refused.
+MODEL_ROOTS = env_list("MODEL_ROOTS", [str(BASE_DIR / "models"), "/models"])
+
 # More words in Latin letters that are no leakage in any language, between spaces; a file of them
 # can be named by LOAN_TOKENS_FILE. After a change: manage.py measure --again.
 LOAN_TOKENS = frozenset(env_str("LOAN_TOKENS").split())
 
 # Pushes datasets to a hub; without one, that is refused.
 HF_TOKEN = env_str("HF_TOKEN")
+
+# `make serve`: where it listens, and with how many processes and threads. Each thread keeps a
+# connection to the database.
+WEB_HOST = os.environ.get("WEB_HOST", "127.0.0.1")
+WEB_PORT = env_int("WEB_PORT", 8000, least=1)
+WEB_WORKERS = env_int("WEB_WORKERS", len(os.sched_getaffinity(0)), least=1)
+WEB_THREADS = env_int("WEB_THREADS", 4, least=1)
+WORKER_QUEUES = env_list("WORKER_QUEUES", ["default", "gpu"])
+WORKER_CONCURRENCY = env_int("WORKER_CONCURRENCY", 1, least=1)
+PROCRASTINATE_ON_APP_READY = "annotate.services.operating.watch_jobs"
+
+# Who reads /metrics: whoever has the token; with none set, this machine itself.
+METRICS_TOKEN = env_str("METRICS_TOKEN")
+# Seconds that a job of the queue `default` may wait before /readyz says no; 0 is for ever.
+READY_MAX_QUEUE_LAG_S = env_int("READY_MAX_QUEUE_LAG_S", 300)
+
+# Lines on standard error: of the site's own programs everything, of a command only warnings.
+LOG_FORMAT = env_choice("LOG_FORMAT", ("plain", "json"), "plain")
+LOG_LEVEL = env_choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING")
+LOGGING = logs.configuration(form=LOG_FORMAT, level=LOG_LEVEL)

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import path
+from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language
 
 from annotate.api.site import api
@@ -22,8 +23,10 @@ from annotate.views import (
     lineage,
     log,
     me,
+    operations,
     own_votes,
     practice,
+    probes,
     quality,
     rankings,
     rating,
@@ -41,14 +44,16 @@ from annotate.views import (
     training_plan,
 )
 
+code_entry = require_http_methods(["GET", "HEAD", "POST"])(signing_in.CodeEntry.as_view())
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("sign-in/", signing_in.sign_in, name="login"),
     path("sign-in/", signing_in.sign_in, name="account_login"),  # allauth's names for it
     path("sign-in/", signing_in.sign_in, name="account_request_login_code"),
-    path("sign-in/code/", signing_in.CodeEntry.as_view(), name="account_confirm_login_code"),
+    path("sign-in/code/", code_entry, name="account_confirm_login_code"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
-    path("language/", set_language, name="set_language"),
+    path("language/", require_POST(set_language), name="set_language"),
     path("rate/<slug:run>/", rating.rate, name="rate"),
     path("rate/<slug:run>/ahead/", rating.ahead, name="comparison_ahead"),
     path("rate/<slug:run>/after-pause/", rating.after_pause, name="after_pause"),
@@ -150,6 +155,7 @@ urlpatterns = [
     ),
     path("datasets/<int:pk>/", datasets.dataset, name="dataset"),
     path("datasets/<int:pk>/file", datasets.dataset_file, name="dataset_file"),
+    path("datasets/<int:pk>/make/", datasets.make_file, name="make_dataset_file"),
     path("datasets/<int:pk>/<slug:split>.<slug:kind>", datasets.dataset_part, name="dataset_part"),
     path("lineage/candidates/<int:pk>/", lineage.candidate, name="candidate_lineage"),
     path("lineage/datasets/<int:pk>/", lineage.dataset, name="dataset_lineage"),
@@ -161,6 +167,13 @@ urlpatterns = [
     path("training/<int:pk>/keep/", training.keep, name="keep_training"),
     path("training/<int:pk>/resume/", training.resume, name="resume_training"),
     path("reports/", reports.reports, name="reports"),
+    path("operations/", operations.operations, name="operations"),
+    path("operations/jobs/<int:pk>/again/", operations.run_job_again, name="run_job_again"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("metrics", probes.metrics, name="metrics"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
 ]
+
+handler500 = "annotate.views.broken.broken"

@@ -1,7 +1,9 @@
 """What all tests share: an embedded PostgreSQL of their own, and small things to put in it."""
 
+import asyncio
 import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def count_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_other_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Put away the event loop that Playwright keeps in this thread where a browser ran before.
+
+    First of all fixtures, and away for all of the others: Django's connections beside a loop are
+    others than without one.
+    """
+    if "browser" in request.fixturenames:
+        yield
+        return
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
+
+
+@pytest.fixture(autouse=True)
+def count_anew(no_other_loop: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have each test make the same names and texts, whichever tests its process ran before.
 
     Splits are drawn from texts and pseudonyms, and rows come in the order of keys. The numbers are

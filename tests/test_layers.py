@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "annotate.models": {"annotate.models"},
     "annotate.postgres": {"annotate.postgres"},
     "annotate.services": {
-        "annotate.services", "annotate.models", *PURE, "annotate.demo",
+        "annotate.services", "annotate.models", *PURE, "annotate.demo", "annotate.logs",
+        "annotate.postgres.tools",
         "training.config", "training.data", "training.licences", "training.run_files",
         "training.presets",
     },
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "annotate.views": {
         "annotate.views", "annotate.services", "annotate.models", "annotate.forms",
         "annotate.permissions", "annotate.rendering", "annotate.templatetags",
-        "annotate.sending",
+        "annotate.sending", "annotate.quotas",
     },
     # The names of prompt formats, presets and sampling parameters are those of `generation`.
     "annotate.forms": {
@@ -39,7 +40,9 @@ MAY_IMPORT = {
     },
     "annotate.permissions": {"annotate.models"},
     "annotate.sending": set(),
-    "annotate.middleware": {"annotate.models"},
+    "annotate.middleware": {"annotate.services", "annotate.logs"},
+    "annotate.settings": {"annotate.logs"},
+    "annotate.quotas": set(),
     "annotate.templatetags": {
         "annotate.models", "annotate.permissions", "annotate.rendering", "annotate.services",
     },
@@ -48,7 +51,7 @@ MAY_IMPORT = {
     },
     "annotate.api": {
         "annotate.api", "annotate.services", "annotate.models", "annotate.permissions",
-        "annotate.formats", "annotate.sending",
+        "annotate.formats", "annotate.sending", "annotate.quotas",
     },
     "annotate.urls": {"annotate.api", "annotate.views"},
     "annotate.management": {
@@ -62,8 +65,8 @@ MAY_IMPORT = {
 WITHOUT_DJANGO = {"annotate.ranking", "annotate.generation", "annotate.formats", "annotate.demo",
                   "annotate.rendering", "training"}  # fmt: skip
 # Start-up files, which import nothing of the house.
-ALONE = {"annotate", "annotate.apps", "annotate.settings", "annotate.wsgi", "annotate.checks",
-         "annotate.compression", "annotate.static_files"}  # fmt: skip
+ALONE = {"annotate", "annotate.apps", "annotate.wsgi", "annotate.logs", "annotate.checks",
+         "annotate.compression", "annotate.headers", "annotate.static_files"}  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -81,7 +81,7 @@ def test_databases_without_a_url_lie_under_home(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     database = settings.databases(tmp_path)["default"]
     assert database["ENGINE"] == "annotate.postgres"
-    assert database["OPTIONS"] == {"pgdata": str(tmp_path / "postgres")}
+    assert database["OPTIONS"]["pgdata"] == str(tmp_path / "postgres")
 
 
 @pytest.mark.parametrize("text", ["1", "true", "yes", ""])

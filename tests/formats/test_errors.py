@@ -127,7 +127,7 @@ def test_prompt_that_is_wrong_is_refused(
         (
             ['{"prompt": "p1", "candidate": "x", "reply": "", "sampling": {"t": 1e999}}'],
             'line 1, sampling: {"t": Infinity} is not an object of finite numbers and storable'
-            " strings",
+            " strings, 50 deep at most",
         ),
         (
             [{**COMPLETION, "seed": 2**63}],
@@ -416,7 +416,9 @@ def test_packed_file_that_is_damaged_is_refused(tmp_path: Path, damage: Any) -> 
 
 def test_line_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl.gz"
-    path.write_bytes(gzip.compress(b" " * (MAX_ROW_BYTES + 1)))
+    path.write_bytes(
+        gzip.compress(random.Random(0).randbytes(MAX_ROW_BYTES // 8).hex().encode() * 4 + b" ")
+    )
     message = error_of("prompts", path)
     assert message == "p.jsonl.gz, line 1: longer than 16 MiB; expected one row a line"
 

@@ -50,9 +50,8 @@ def start_worker(home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         with (home / f"{name}.log").open("a") as log:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "manage.py", "procrastinate", "worker"),
+                    *(sys.executable, "manage.py", "worker", "--queues", "default,gpu"),
                     *(["--one-shot"] if one_shot else []),
-                    *("--queues", "default,gpu", "--concurrency", "1", "--name", name),
                     *options,
                 ],
                 cwd=settings.BASE_DIR,

@@ -33,7 +33,7 @@ def job() -> ProcrastinateJob:
 def test_worker_that_is_told_to_end_hands_its_shard_on(start_worker: StartWorker) -> None:
     round_ = begin_round(models=["echo?delay_s=0.05"], n_prompts=200)
     shards = GenerationShard.objects.all()
-    worker = start_worker("--shutdown-graceful-timeout", "1", one_shot=False)
+    worker = start_worker(one_shot=False)
     wait_until(lambda: Completion.objects.exists())
     worker.terminate()
     assert worker.wait(timeout=30) == 0

@@ -92,7 +92,7 @@ def test_export_of_a_worker_that_ends_is_made_by_the_next(
 
 
 def test_export_clears_away_what_a_killed_attempt_left(round_: Round, home: Path) -> None:
-    export, other = request(round_), request(round_)
+    export, other = request(round_), request(round_, seed=1)
     for each in (export, other):
         left = home / "datasets" / f".export-{each.pk}-abc"
         left.mkdir(parents=True)

@@ -13,6 +13,7 @@ from django.db import connection
 from annotate.models import SelectionRun, Vote
 from tests import factories as make
 from tests.commands.conftest import Run
+from tests.conftest import ROOT
 from tests.services.backups import another_place
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,5 +106,7 @@ def test_an_older_archive_is_migrated(run: Run, voted_run: str, tmp_path: Path) 
         call_command("migrate", verbosity=0)
     with another_place(tmp_path / "there"):
         told = run("restore", archive)
-        assert "the archive was of an older version: 1 migrations run" in told
+        migrations = (ROOT / "annotate" / "migrations").glob("[0-9]*.py")
+        newer = [path for path in migrations if path.name[:4] > "0019"]
+        assert f"the archive was of an older version: {len(newer)} migrations run" in told
         assert Vote.objects.count() == 4

@@ -21,15 +21,11 @@ from annotate.formats import (
 )
 from tests.attacks.corpus import TEXTS
 from tests.formats import (
-    test_arena,
-    test_argilla,
-    test_labelstudio,
     test_llmfao,
     test_mtbench,
-    test_mtjudgments,
-    test_preferences,
     test_shisa,
 )
+from tests.formats.test_anything import ROWS as COMPARED
 
 Row = dict[str, Any]
 Read = Callable[..., Iterable[Any]]
@@ -81,20 +77,7 @@ ROWS: list[tuple[str, str, Row]] = [
     ("completions", "shisa", test_shisa.GENERATION),
     ("completions", "mtbench", test_mtbench.ANSWER),
     ("completions", "llmfao", test_llmfao.RESULT),
-    ("votes", "mtbench", test_mtjudgments.PAIR),
-    ("battles", "mtbench", test_mtjudgments.HUMAN),
-    ("battles", "lmarena", test_arena.OLD),
-    ("battles", "lmarena", test_arena.NEW),
-    ("battles", "lmarena", test_arena.KAGGLE),
-    *(("battles", "argilla", row) for row in test_argilla.EVERY_FORM.values()),
-    ("battles", "labelstudio", test_labelstudio.TASK),
-    ("battles", "labelstudio", test_labelstudio.MIN),
-    ("preferences", "argilla", test_argilla.V2_FLAT),
-    ("preferences", "labelstudio", test_labelstudio.MIN),
-    ("preferences", "trl", test_preferences.CONVERSATIONAL),
-    ("preferences", "dpo", test_preferences.DPO),
-    ("preferences", "ultrafeedback", test_preferences.ULTRAFEEDBACK),
-    ("preferences", "hh-rlhf", test_preferences.HH),
+    *COMPARED,
 ]
 # What a row of these formats names in files that lie beside it.
 BESIDE: dict[str, dict[str, list[Row]]] = {

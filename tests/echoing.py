@@ -1,7 +1,8 @@
 """An engine that loads no model: it speaks the contract of a generation job and is ready at once.
 
 `stand_in(engine=...)` gives the program that `ENGINE_PYTHON` runs in the place of a Python with
-that engine's libraries. What it does stands in the candidate's `model`, as in `echo?delay_s=0.1`:
+that engine's libraries. What it does stands in the candidate's `model`, a folder that need not be
+there, as in `/models/echo?delay_s=0.1`:
 
     delay_s     seconds for each completion
     fail_after  completions after which it ends with an error

@@ -31,7 +31,7 @@ def job() -> ProcrastinateJob:
 
 
 def test_worker_that_is_told_to_end_hands_its_shard_on(start_worker: StartWorker) -> None:
-    round_ = begin_round(models=["echo?delay_s=0.05"], n_prompts=200)
+    round_ = begin_round(models=["/models/echo?delay_s=0.05"], n_prompts=200)
     shards = GenerationShard.objects.all()
     worker = start_worker(one_shot=False)
     wait_until(lambda: Completion.objects.exists())
@@ -48,7 +48,7 @@ def test_worker_that_is_told_to_end_hands_its_shard_on(start_worker: StartWorker
 def test_engine_that_is_killed_is_started_three_times(
     home: Path, start_worker: StartWorker
 ) -> None:
-    begin_round(models=["echo?die_after=2"], n_prompts=20)
+    begin_round(models=["/models/echo?die_after=2"], n_prompts=20)
     worker = start_worker(one_shot=False)
     wait_until(lambda: GenerationShard.objects.get().state == "failed", seconds=120)
     worker.kill()
@@ -59,7 +59,7 @@ def test_engine_that_is_killed_is_started_three_times(
 
 
 def test_what_an_engine_refuses_is_tried_once(start_worker: StartWorker) -> None:
-    begin_round(models=["echo?fail_after=2"], n_prompts=20)
+    begin_round(models=["/models/echo?fail_after=2"], n_prompts=20)
     assert start_worker().wait(timeout=120) == 0
     shard = GenerationShard.objects.get()
     assert (shard.state, shard.attempt, shard.failure) == ("failed", 1, "the model broke")

@@ -193,7 +193,7 @@ def test_minutes_know_that_few_completions_fill_no_batch(asked: PromptSet) -> No
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (PRESET | {"model": "folder/of/another/size"}, Reason.SIZE_UNKNOWN),
+        (PRESET | {"model": "/models/of/another/size"}, Reason.SIZE_UNKNOWN),
         (PRESET | {"engine": "transformers", "engine_options": {"device": "cpu"}}, Reason.CPU),
         (PRESET | {"engine": "openai", "engine_options": {"endpoints": ["http://h/v1"]}},
          Reason.ENDPOINTS),

@@ -49,7 +49,7 @@ def jobs(round_: Round, status: str = "todo") -> list[int]:
 
 
 def test_round_is_made_in_shards_and_the_last_one_opens_it() -> None:
-    round_ = begin_round(models=["echo", "echo?"], n_prompts=7, n_samples=2, n_shards=3)
+    round_ = begin_round(models=["echo", "/models/echo?"], n_prompts=7, n_samples=2, n_shards=3)
     shards = list(round_.shards.all())
     assert [shard.number for shard in shards] == [0, 1, 2, 0, 1, 2]
     assert sorted(shard.n_wanted for shard in shards[:3]) == [4, 4, 6]
@@ -104,7 +104,7 @@ def test_asked_twice_it_is_planned_and_queued_once() -> None:
 
 def test_what_stands_is_not_made_again() -> None:
     """A candidate that goes on to the next round has done shards; with nobody else it opens."""
-    first = begin_round(models=["echo", "echo?"], n_shards=2)
+    first = begin_round(models=["echo", "/models/echo?"], n_shards=2)
     generate_all(first)
     made = set(Completion.objects.values_list("pk", flat=True))
     second = rounds.create_round(run=first.run, candidates=list(first.candidates.all()))
@@ -126,7 +126,7 @@ def test_round_of_imported_completions_opens_at_once() -> None:
 
 
 def test_another_machine_makes_only_what_the_database_lacks(home: Path, settings: Any) -> None:
-    round_ = begin_round(n_prompts=8, models=["echo?die_after=3"])
+    round_ = begin_round(n_prompts=8, models=["/models/echo?die_after=3"])
     shard = round_.shards.get()
     with pytest.raises(errors.GenerationInterrupted, match="killed by SIGKILL"):
         generate_shard(shard=shard)
@@ -167,7 +167,7 @@ def test_what_a_killed_worker_left_in_its_folder_is_stored(home: Path) -> None:
 
 
 def test_failure_says_why_keeps_the_others_going_and_can_be_tried_again() -> None:
-    round_ = begin_round(models=["echo?fail_after=3", "echo"], n_prompts=4)
+    round_ = begin_round(models=["/models/echo?fail_after=3", "echo"], n_prompts=4)
     broken, whole = round_.shards.all()
     with pytest.raises(errors.GenerationFailed, match="the model broke"):
         generate_shard(shard=broken)
@@ -193,9 +193,11 @@ def test_failure_says_why_keeps_the_others_going_and_can_be_tried_again() -> Non
 
 
 def test_round_goes_on_without_a_candidate_that_cannot_be_made() -> None:
-    round_ = begin_round(models=["echo?fail_after=3", "echo", "echo"], n_prompts=4, n_shards=2)
-    broken = list(round_.shards.filter(candidate__model="echo?fail_after=3"))
-    for shard in round_.shards.exclude(candidate__model="echo?fail_after=3"):
+    round_ = begin_round(
+        models=["/models/echo?fail_after=3", "echo", "echo"], n_prompts=4, n_shards=2
+    )
+    broken = list(round_.shards.filter(candidate__model="/models/echo?fail_after=3"))
+    for shard in round_.shards.exclude(candidate__model="/models/echo?fail_after=3"):
         generate_shard(shard=shard)
     with pytest.raises(errors.WrongState, match="does not wait for that candidate"):
         leave_out(shard=broken[0])
@@ -213,8 +215,8 @@ def test_round_goes_on_without_a_candidate_that_cannot_be_made() -> None:
 
 
 def test_two_candidates_have_to_stay() -> None:
-    round_ = begin_round(models=["echo?fail_after=1", "echo"])
-    shard = round_.shards.get(candidate__model="echo?fail_after=1")
+    round_ = begin_round(models=["/models/echo?fail_after=1", "echo"])
+    shard = round_.shards.get(candidate__model="/models/echo?fail_after=1")
     with pytest.raises(errors.GenerationFailed):
         generate_shard(shard=shard)
     with pytest.raises(errors.WrongState, match="Two candidates have to stay"):
@@ -223,7 +225,9 @@ def test_two_candidates_have_to_stay() -> None:
 
 
 def test_all_that_failed_is_tried_again_at_once() -> None:
-    round_ = begin_round(models=["echo?fail_after=1", "echo?fail_after=1"], n_shards=2)
+    round_ = begin_round(
+        models=["/models/echo?fail_after=1", "/models/echo?fail_after=1"], n_shards=2
+    )
     for shard in round_.shards.all():
         with pytest.raises(errors.GenerationFailed):
             generate_shard(shard=shard)
@@ -251,14 +255,14 @@ def test_settings_that_cannot_be_used_fail_with_their_name(
 
 
 def test_engine_that_ends_too_early_has_failed() -> None:
-    shard = begin_round(models=["echo?stop_after=2"], n_prompts=3).shards.get()
+    shard = begin_round(models=["/models/echo?stop_after=2"], n_prompts=3).shards.get()
     with pytest.raises(errors.GenerationFailed):
         generate_shard(shard=shard)
     assert shard.failure == "the engine ended, and 1 completions are missing"
 
 
 def test_pause_stops_the_engine_and_keeps_what_was_made() -> None:
-    round_ = begin_round(models=["echo?delay_s=0.2"], n_prompts=12, n_shards=1)
+    round_ = begin_round(models=["/models/echo?delay_s=0.2"], n_prompts=12, n_shards=1)
     shard, run = round_.shards.get(), round_.run
 
     def pause() -> bool:
@@ -285,7 +289,7 @@ def test_pause_stops_the_engine_and_keeps_what_was_made() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_run_that_goes_on_while_its_engine_stops_is_queued_at_once(home: Path) -> None:
-    round_ = begin_round(models=["echo?delay_s=0.1&slow_to_stop_s=1.5"], n_prompts=60)
+    round_ = begin_round(models=["/models/echo?delay_s=0.1&slow_to_stop_s=1.5"], n_prompts=60)
     shard = round_.shards.get()
     ProcrastinateJob.objects.all().delete()
     log = home / "generation" / f"shard-{shard.pk}" / "job.log"
@@ -304,7 +308,7 @@ def test_run_that_goes_on_while_its_engine_stops_is_queued_at_once(home: Path) -
 
 
 def test_cancelled_run_makes_nothing_more() -> None:
-    round_ = begin_round(models=["echo?delay_s=0.2"], n_prompts=12)
+    round_ = begin_round(models=["/models/echo?delay_s=0.2"], n_prompts=12)
     shard = round_.shards.get()
 
     def cancel() -> bool:
@@ -339,7 +343,7 @@ def test_what_is_tried_again_in_a_paused_run_is_not_taken_for_stranded() -> None
 
 def test_shard_that_ends_while_the_run_is_paused_opens_the_round_after_it() -> None:
     """The engine is done before the tick in which it would be asked to stop."""
-    round_ = begin_round(models=["echo?delay_s=0.6"], n_prompts=2)
+    round_ = begin_round(models=["/models/echo?delay_s=0.6"], n_prompts=2)
 
     def pause() -> bool:
         states.pause_run(run=round_.run)
@@ -371,7 +375,7 @@ def test_round_whose_last_shards_end_together_opens_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_shard_that_two_workers_make_is_made_once() -> None:
     """As where a worker that was silent for a minute still runs: the later one has it."""
-    round_ = begin_round(models=["echo?delay_s=0.1"], n_prompts=30)
+    round_ = begin_round(models=["/models/echo?delay_s=0.1"], n_prompts=30)
 
     def take_over() -> None:
         wait_until(lambda: Completion.objects.exists())
@@ -386,7 +390,7 @@ def test_shard_that_two_workers_make_is_made_once() -> None:
 
 
 def test_worker_that_ends_leaves_the_rest_to_another() -> None:
-    shard = begin_round(models=["echo?delay_s=0.2"], n_prompts=12).shards.get()
+    shard = begin_round(models=["/models/echo?delay_s=0.2"], n_prompts=12).shards.get()
     with pytest.raises(errors.GenerationInterrupted, match="its worker is about to end"):
         generate_shard(shard=shard, should_stop=lambda: True)
     assert shard.state == "waiting"
@@ -394,7 +398,7 @@ def test_worker_that_ends_leaves_the_rest_to_another() -> None:
 
 
 def test_speed_is_counted_from_the_first_batch() -> None:
-    shard = begin_round(models=["echo?delay_s=0.1"], n_prompts=25).shards.get()
+    shard = begin_round(models=["/models/echo?delay_s=0.1"], n_prompts=25).shards.get()
     generate_shard(shard=shard)
     assert 0 < shard.n_made < 25
     assert shard.tokens_made == 7 * shard.n_made

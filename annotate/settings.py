@@ -137,6 +137,7 @@ TEMPLATES = [
 
 
 CONNECT_TIMEOUT_S = 5
+PREPARED_AFTER = 1  # times that a connection has seen a statement whose values it binds
 
 
 def databases(home: Path) -> dict[str, Any]:
@@ -147,7 +148,9 @@ def databases(home: Path) -> dict[str, Any]:
             raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://")
         database = dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True)
         # A server that hangs is away after so many seconds, as is one that is not there.
-        database.setdefault("OPTIONS", {}).setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+        options = database.setdefault("OPTIONS", {})
+        options.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
+        options.setdefault("prepare_threshold", PREPARED_AFTER)
         return {"default": dict(database)}
     return {
         "default": {
@@ -159,6 +162,7 @@ def databases(home: Path) -> dict[str, Any]:
             "OPTIONS": {
                 "pgdata": str(home / "postgres"),
                 "connect_timeout": CONNECT_TIMEOUT_S,
+                "prepare_threshold": PREPARED_AFTER,
             },
         }
     }

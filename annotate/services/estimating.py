@@ -1,7 +1,8 @@
 """Look at a round's votes in the background, for the pairs that come next and for its page.
 
-A look is one row, `RoundEstimate`, written anew after about every tenth vote. Nobody who votes
-waits for it.
+A look is one row, `RoundEstimate`, written anew after about every tenth vote, and in a large round
+after every thousandth part more: so what looks take of a machine is the same for each vote, however
+many there are. Nobody who votes waits for one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,8 @@ from annotate.services.pairing import (
 )
 from annotate.services.vote_columns import number_pairs, read_votes
 
-REFRESH_EVERY = 10  # votes
+REFRESH_EVERY = 10  # votes, or a thousandth part of those that the last look was at
+REFRESH_PART = 1_000
 # Volunteers wait while a look waits for the ledger, so it rather comes back later.
 PATIENCE_MS = 500
 # Comparisons so new may not all be committed in the order of their ids.
@@ -63,9 +65,13 @@ def request_refresh(*, round_: Round, in_s: int = 0) -> None:
     queue.defer_once("refresh_estimate", queue="default", in_s=in_s, round_id=round_.pk)
 
 
-def note_vote(*, vote: Vote, round_: Round) -> None:
-    """Ask for a look after about every tenth vote; the others cost nothing."""
-    if vote.pk % REFRESH_EVERY == 0:
+def note_vote(*, vote: Vote, round_: Round, n_looked_at: int) -> None:
+    """Ask for a look when there are enough new votes, by its id; the others cost nothing.
+
+    Args:
+        n_looked_at: votes that the last look was at; 0 where that is not known.
+    """
+    if vote.pk % max(REFRESH_EVERY, n_looked_at // REFRESH_PART) == 0:
         request_refresh(round_=round_)
 
 

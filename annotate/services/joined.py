@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model
+from psycopg.types.numeric import Int8Dumper
 
 Row = TypeVar("Row", bound=Model)
 
@@ -59,7 +61,17 @@ class Parts:
 
 
 def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a statement and give its rows."""
-    with connection.cursor() as cursor:
+    """Run a statement and give its rows.
+
+    PostgreSQL keeps it prepared for the connection, since planning these takes longer than running
+    them; so values are bound there, and one that may be null needs a type in the statement where
+    nothing else there tells it. Django's own statements have their values in their text.
+    """
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    bound = ServerBindingCursor(connection.connection)
+    # By its value an integer would be of one of four types, and each has a statement of its own.
+    bound.adapters.register_dumper(int, Int8Dumper)
+    with connection._prepare_cursor(bound) as cursor:
         cursor.execute(sql, values)
         return list(cursor.fetchall())

@@ -50,6 +50,7 @@ class RoundNow:
         is_decided: it has its answer, and the run stops early.
         last_exclusion: number in the ledger at which one of the run's was made or undone; 0: never.
         stamp: version and time of its estimate; None where there is none to draw by.
+        n_looked_at: votes that the last look at it was at.
     """
 
     round: Round
@@ -60,6 +61,7 @@ class RoundNow:
     is_decided: bool
     last_exclusion: int
     stamp: tuple[int, datetime] | None
+    n_looked_at: int
 
     @cached_property
     def contends(self) -> BoolArray | None:
@@ -180,7 +182,7 @@ _LOOK = Parts(
 )
 # What is read of a round, its run and their rules, by these names, and how they hang together.
 LOOK_COLUMNS = f"""{_LOOK.sql},
-  estimate.version, estimate.made_at, estimate.through,
+  estimate.version, estimate.made_at, estimate.through, COALESCE(estimate.n_votes, 0),
   (
     SELECT max(GREATEST(excluded.number, excluded.undone_number))
     FROM annotate_exclusion AS excluded WHERE excluded.run_id = round.run_id
@@ -225,7 +227,8 @@ def read_look(
     The run's `stored_rules` are set, to the defaults where nobody has set any.
     """
     (round_, run, rules, decision), rest = _LOOK.take(values)
-    version, made_at, through, last_exclusion, is_decided, members, anchors, *more = rest
+    version, made_at, through, n_looked_at, *rest = rest
+    last_exclusion, is_decided, members, anchors, *more = rest
     last_exclusion = last_exclusion or 0
     has_estimate = version is not None and last_exclusion <= through
     run.stored_rules = rules or RatingRules(run=run)
@@ -241,6 +244,7 @@ def read_look(
         is_decided=is_decided,
         last_exclusion=last_exclusion,
         stamp=(version, made_at) if has_estimate else None,
+        n_looked_at=n_looked_at,
     )
     return run, now, more
 

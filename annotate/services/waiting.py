@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Max, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -72,7 +73,7 @@ WHERE comparison.id = ANY (ARRAY(
   SELECT waiting.id FROM annotate_comparison AS waiting
   WHERE waiting.annotator_id = %(annotator)s AND waiting.answered_at IS NULL
   AND waiting.skipped_at IS NULL AND waiting.dropped_at IS NULL AND waiting.round_id = COALESCE(
-    (SELECT round_id FROM annotate_comparison WHERE token = %(token)s), %(round)s
+    (SELECT round_id FROM annotate_comparison WHERE token = %(token)s), %(round)s::bigint
   )
 ))
 ORDER BY comparison.id"""  # noqa: S608 - only names and constants of our own go in
@@ -248,11 +249,12 @@ def keep_lease(comparison: Comparison, *, is_shown: bool) -> None:
 
 _FIELDS = [field for field in Comparison._meta.concrete_fields if not field.primary_key]
 _DRAWN = {str(field.column): field.attname for field in _FIELDS}
+_TYPES = {str(field.column): field.rel_db_type(connection) for field in _FIELDS}
 # Whoever has the lock of the two completions sees here what was committed before they got it.
 _KEEP_DRAWN = f"""
 INSERT INTO annotate_comparison ({", ".join(_DRAWN)})
-SELECT {", ".join(f"%({column})s" for column in _DRAWN)}
-WHERE %(given_at_most)s IS NULL OR %(given_at_most)s > (
+SELECT {", ".join(f"%({column})s::{kind}" for column, kind in _TYPES.items())}
+WHERE %(given_at_most)s::bigint IS NULL OR %(given_at_most)s::bigint > (
   SELECT count(*) FROM annotate_comparison AS comparison
   JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
   WHERE comparison.completion_a_id = %(completion_a_id)s

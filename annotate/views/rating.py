@@ -1,5 +1,6 @@
 """The rating page: one blind comparison, and the next one in the answer to its vote."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -143,9 +144,24 @@ def _set_aside(
 
 
 def _take_vote(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
-    """Record the vote that was sent, and find what comes next, in one transaction."""
-    form, shown = VoteForm(request.POST), shown_by(request)
+    """Record the vote that was sent, and find what comes next, in one transaction.
+
+    Where that fails, the vote is recorded alone: what is wrong with the next pair loses none.
+    """
+    form = VoteForm(request.POST)
     token = form.cleaned_data["token"] if form.is_valid() else None
+    try:
+        return _take_and_find(request, arrived, form, token)
+    except Exception:
+        if token is not None:
+            with sit_down(annotator=_present(arrived), token=token) as sitting:
+                _record(request, sitting, form)
+        raise
+
+
+def _take_and_find(
+    request: HtmxRequest, arrived: Arrived, form: VoteForm, token: uuid.UUID | None
+) -> HttpResponse:
     headers: dict[str, str] = {}
     with sit_down(annotator=_present(arrived), now=arrived.now, token=token) as sitting:
         if token is None:
@@ -154,6 +170,7 @@ def _take_vote(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
             status, headers = _record(request, sitting, form)
         if status == 200 and not request.htmx:
             return _reload(arrived)
+        shown = shown_by(request)
         find = partial(step_after, shown) if request.htmx and shown else current_step
         found = _find(arrived, sitting, find)
     if sitting.n_judged:

@@ -3,14 +3,15 @@
 import json
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
+from django.db.backends.postgresql.psycopg_any import mogrify
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
-from annotate.models import Completion, Round, SelectionRun
+from annotate.models import Completion, Round, RoundEstimate, SelectionRun, Vote
 from annotate.services import estimating
 from annotate.services.simulating import read_page
 from tests import factories as make
@@ -49,10 +50,16 @@ class Volunteer:
 
 def statements_of(volunteer: Volunteer) -> list[str]:
     """List the statements of a vote, without those that begin and end transactions."""
-    with CaptureQueriesContext(connection) as queries:
+    statements: list[str] = []
+
+    def keep(execute: Callable[..., Any], sql: str, values: Any, *told: Any) -> Any:
+        statements.append(mogrify(sql, values, connection))
+        return execute(sql, values, *told)
+
+    with connection.execute_wrapper(keep):
         volunteer.vote()
     ends = re.compile("SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT")
-    return [each["sql"] for each in queries.captured_queries if not ends.match(each["sql"])]
+    return [each for each in statements if not ends.match(each)]
 
 
 def make_busy_round(**rules: Any) -> Round:
@@ -99,6 +106,43 @@ def test_a_volunteer_without_an_account_takes_two_statements_less() -> None:
         assert len(found) <= MOST_STATEMENTS - 2, "\n\n".join(found)
 
 
+def test_a_vote_stands_though_no_pair_can_be_drawn_after_it() -> None:
+    """What is wrong here is in the database, so the transaction of both is lost."""
+    round_ = make_busy_round()
+    volunteer = Volunteer(volunteer_in(round_.run), round_.run)
+    sent = volunteer.shown
+    with connection.cursor() as cursor:
+        cursor.execute(REFUSE_COMPARISONS)
+    with pytest.raises(DatabaseError, match="no more comparisons"):
+        volunteer.vote()
+    assert Vote.objects.standing().get(comparison__token=sent).comparison.answered_at
+    with pytest.raises(DatabaseError, match="no more comparisons"):
+        volunteer.vote()  # as the browser does, which was told nothing
+    assert Vote.objects.filter(comparison__token=sent).count() == 1
+
+
+def test_a_large_round_is_looked_at_after_a_thousandth_part_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    round_ = make_busy_round()
+    asked: list[Round] = []
+    monkeypatch.setattr(estimating, "request_refresh", lambda *, round_: asked.append(round_))
+    RoundEstimate.objects.filter(round=round_).update(n_votes=10**9)
+    volunteer = Volunteer(volunteer_in(round_.run), round_.run)
+    for _vote in range(10):
+        volunteer.vote()
+    assert not asked
+    RoundEstimate.objects.filter(round=round_).update(n_votes=10_000)
+    for _vote in range(10):
+        volunteer.vote()
+    assert asked == [round_]
+
+
+REFUSE_COMPARISONS = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'no more comparisons'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON annotate_comparison FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
 N_COMPARISONS = 20_000
 # Pairs of the candidates on the prompts, each judged by one of the people: a share in each of some
 # rounds, one after another, as time goes by.

@@ -57,6 +57,7 @@ urlpatterns = [
     path("rate/<slug:run>/", rating.rate, name="rate"),
     path("rate/<slug:run>/ahead/", rating.ahead, name="comparison_ahead"),
     path("rate/<slug:run>/after-pause/", rating.after_pause, name="after_pause"),
+    path("rate/<slug:run>/pieces/<uuid:token>/", rating.pieces, name="reply_pieces"),
     path("rate/<slug:run>/undo/", rating.undo, name="undo_vote"),
     path("rate/<slug:run>/skip/", rating.skip, name="skip_comparison"),
     path("rate/<slug:run>/report/", rating.report, name="report_completion"),

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import Model
+from psycopg import Cursor
 from psycopg.types.numeric import Int8Dumper
 
 Row = TypeVar("Row", bound=Model)
@@ -69,9 +69,9 @@ def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    bound = ServerBindingCursor(connection.connection)
+    bound = Cursor(connection.connection)
     # By its value an integer would be of one of four types, and each has a statement of its own.
     bound.adapters.register_dumper(int, Int8Dumper)
-    with connection._prepare_cursor(bound) as cursor:
+    with connection._prepare_cursor(bound) as cursor:  # type: ignore[attr-defined]
         cursor.execute(sql, values)
         return list(cursor.fetchall())

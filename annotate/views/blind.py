@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import islice, zip_longest
 
 from django.utils.translation import gettext as _
@@ -33,7 +32,7 @@ class Reply:
     html: str = ""
     view: View = View.RENDERED
 
-    @cached_property
+    @property
     def pieces(self) -> str:
         """Say which of the drawn characters are which of the stored text, for marking passages."""
         return align_reply(self.text, self.html, view=self.view).pack()
@@ -99,7 +98,8 @@ def blind(comparison: Comparison, *, view: View = View.RENDERED, turn: int = 0) 
         language=prompt.language,
         system=show_plain(prompt.system),
         exchanges=tuple(
-            _exchange(*column, view=view) for column in islice(columns, turn or n_turns)
+            _exchange(*column, view=view)
+            for column in islice(columns, min(turn, n_turns) or n_turns)
         ),
         view=view,
         turn=turn,

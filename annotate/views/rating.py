@@ -7,8 +7,8 @@ from functools import partial
 
 from django.contrib import messages
 from django.forms import Form
-from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -38,7 +38,7 @@ REFUSAL_STATUS = {
     errors.VoteRefused: 422,
 }
 StepFinder = Callable[[Sitting], Step | None]
-RatingView = Callable[[HtmxRequest, Arrived], HttpResponse]
+RatingView = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,28 @@ def after_pause(request: HtmxRequest, arrived: Arrived) -> HttpResponse:
     if arrived.run.paused_at is not None:
         return HttpResponse(status=204)
     return _show_current(request, arrived, status=STOP_POLLING)
+
+
+@require_GET
+@rating_page
+def pieces(request: HtmxRequest, arrived: Arrived, token: uuid.UUID) -> HttpResponse:
+    """Say, for whoever marks passages, which drawn characters of each reply are which stored ones.
+
+    By side and turn, as `passages.Alignment.pack` writes it. The page itself does without: to find
+    them takes as long as to draw the replies.
+    """
+    own = _present(arrived).comparisons.filter(round__run=arrived.run)
+    replies = own.select_related("prompt", "completion_a", "completion_b")
+    comparison = get_object_or_404(replies, token=token)
+    turn = request.GET.get("turn", "")
+    shown = blind(comparison, view=chosen_view(request), turn=int(turn) if turn.isdecimal() else 0)
+    return JsonResponse(
+        {
+            f"{reply.side} {exchange.number}": reply.pieces
+            for exchange in shown.exchanges
+            for reply in exchange.replies
+        }
+    )
 
 
 @require_POST

@@ -292,7 +292,7 @@ def test_run_that_offers_no_passages_has_no_tools(
     page.locator("[data-reply=left] strong").dblclick()
     page.wait_for_timeout(400)
     expect(page.get_by_role("toolbar")).to_have_count(0)
-    assert page.locator("[data-pieces]").count() == 0
+    assert page.locator("[data-pieces-at]").count() == 0
 
 
 def test_undone_vote_shows_its_marks_again(
@@ -334,13 +334,49 @@ def test_browser_and_server_read_the_same_text(
     open_as: Open, volunteer: User, pair: Comparison
 ) -> None:
     """The places that a browser counts are those of the pieces that the server wrote."""
-    shown = browser_of(volunteer).get(address_of(pair)).content.decode()
     page = open_as(volunteer, address_of(pair))
+    address = page.locator("[data-pieces-at]").get_attribute("data-pieces-at")
+    pieces = browser_of(volunteer).get(address).json()
+    assert set(pieces) == {"left 1", "right 1"}
     for side in ("left", "right"):
-        pieces = page.locator(f"[data-reply={side}]").get_attribute("data-pieces") or ""
-        assert pieces in shown
-        numbers = [int(number) for number in pieces.split()]
+        numbers = [int(number) for number in pieces[f"{side} 1"].split()]
         drawn_length = sum(numbers[0::3]) + sum(numbers[2::3])
         text = page.locator(f"[data-reply={side}]").evaluate("(reply) => reply.textContent")
         assert drawn_length == len(text)
     page.wait_for_load_state("networkidle")
+
+
+def test_pieces_come_once_for_a_pair_and_only_where_something_is_selected(
+    open_as: Open, volunteer: User, pair: Comparison
+) -> None:
+    page = open_as(volunteer, address_of(pair))
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    settle(page)
+    assert not [each for each in asked if "/pieces/" in each]
+    mark(page, "left", "never", "wrong fact")
+    mark(page, "right", "right", "unnatural")
+    assert len([each for each in asked if "/pieces/" in each]) == 1
+
+
+def test_tools_are_offered_again_once_the_connection_is_back(
+    open_as: Open, volunteer: User, pair: Comparison
+) -> None:
+    page = open_as(volunteer, address_of(pair))
+    page.context.set_offline(True)
+    page.locator("[data-reply=left]").evaluate(SELECT, "never")
+    page.wait_for_timeout(600)
+    expect(page.get_by_role("toolbar")).to_be_hidden()
+    page.context.set_offline(False)
+    mark(page, "left", "bark", "wrong fact")
+    vote(page)
+    assert stored() == [("wrong_fact", "bark")]
+
+
+@pytest.mark.parametrize("turn", ["0", "1", "9" * 30, "-1", "x", ""])
+def test_pieces_of_any_turn_are_of_what_there_is(
+    turn: str, volunteer: User, pair: Comparison
+) -> None:
+    address = f"{address_of(pair)}pieces/{pair.token}/"
+    answer = browser_of(volunteer).get(address, {"turn": turn, "view": "rendered"})
+    assert set(answer.json()) == {"left 1", "right 1"}

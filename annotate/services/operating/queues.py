@@ -138,7 +138,8 @@ def list_failed_jobs(*, at_most: int) -> list[FailedJob]:
 def forget_old_jobs(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
     """Remove jobs that were over long ago, a batch at a time, and say how many there were.
 
-    About every tenth vote makes a job, in large rounds fewer: without this their table would grow with the votes.
+    About every tenth vote makes a job, in large rounds fewer: without this their table would grow
+    with the votes.
     """
     kinds = (("{succeeded}", SUCCEEDED_KEPT), ("{failed,aborted,cancelled}", FAILED_KEPT))
     n_forgotten = 0

@@ -22,6 +22,30 @@ const replyOf = (node) => (node?.nodeType === 1 ? node : node?.parentElement)?.c
 
 // --- Between the drawn and the stored text: what pieces of them are the same
 
+const isKnown = (reply) => "pieces" in reply.dataset;
+let asked = null; // the conversation whose pieces are on their way
+
+// On most pairs nobody marks anything, so pieces come when they are first needed. Where they do
+// not come, the next selection asks again.
+async function fetchPieces() {
+  const conversation = document.querySelector("[data-pieces-at]");
+  if (!conversation || asked === conversation) return;
+  asked = conversation;
+  try {
+    const answer = await fetch(conversation.dataset.piecesAt);
+    const pieces = await answer.json();
+    for (const reply of conversation.querySelectorAll("[data-reply]"))
+      reply.dataset.pieces = pieces[`${reply.dataset.reply} ${reply.dataset.turnNumber}`];
+  } catch {
+    return;
+  } finally {
+    asked = null;
+  }
+  if (!conversation.isConnected) return; // another pair is on the screen by now
+  drawMarks();
+  offer();
+}
+
 function piecesOf(reply) {
   const size = length(reply.textContent);
   if (!reply.dataset.pieces) return [{ drawn: 0, stored: 0, length: size }];
@@ -74,6 +98,10 @@ function selectedStretch() {
     inside.setEnd(range.endContainer, range.endOffset);
   const text = inside.toString();
   if (!text.trim()) return null;
+  if (!isKnown(reply)) {
+    fetchPieces();
+    return null;
+  }
   const before = document.createRange();
   before.selectNodeContents(reply);
   before.setEnd(inside.startContainer, inside.startOffset);
@@ -93,18 +121,22 @@ function selectedStretch() {
 // --- Drawing marks
 
 function drawMarks() {
+  form()?.querySelectorAll("input[name=mark]").forEach((field) => field.remove());
+  form()?.append(...marks().map(fieldOf));
+  const replies = marks().map((mark) => document.querySelector(
+    `[data-reply="${mark.side}"][data-turn-number="${mark.turn}"]`,
+  ));
+  if (replies.some((reply) => reply && !isKnown(reply))) {
+    fetchPieces();
+    return;
+  }
   for (const old of document.querySelectorAll("mark.passage")) {
     const parent = old.parentNode;
     old.replaceWith(...old.childNodes);
     parent.normalize();
   }
-  form()?.querySelectorAll("input[name=mark]").forEach((field) => field.remove());
-  marks().forEach((mark, place) => {
-    form().append(fieldOf(mark));
-    const reply = document.querySelector(
-      `[data-reply="${mark.side}"][data-turn-number="${mark.turn}"]`,
-    );
-    if (reply) drawMark(reply, mark, place);
+  replies.forEach((reply, place) => {
+    if (reply) drawMark(reply, marks()[place], place);
   });
 }
 

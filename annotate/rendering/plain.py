@@ -2,6 +2,7 @@
 
 import html
 import re
+from itertools import count
 
 # Characters that take no room or turn the direction of what follows. Joiners (200C, 200D) are
 # part of words and of emoji beyond ASCII, and tags (E00xx) of flags; there they stay unmarked.
@@ -19,6 +20,9 @@ _SIGNS = re.compile(
     "|[\u200c\u200d](?![^\x00-\x7f]))+)"
     f"|(?P<control>[{_CONTROLS}]+)"
 )
+# A browser lays out elements within a line in time that grows by the square of their number: from
+# here on such signs are drawn as the sign for what cannot be drawn, one for each.
+MAX_MARKED = 5_000
 SIGN_CLASSES = frozenset({"turn", "zero", "control"})
 
 
@@ -26,15 +30,20 @@ def render_plain(text: str) -> str:
     """Give the text as HTML whose text content is the text itself; needs `white-space: pre-wrap`.
 
     A run of signs that cannot be seen stands in a `<bdi class="sign …">`: the style sheet draws a
-    mark there, and none of them reorders anything outside of that element.
+    mark there, and none of them reorders anything outside of that element. After `MAX_MARKED` runs
+    they are replaced, so that the text content is then as long as the text, and not all of it.
     """
-    return _SIGNS.sub(_wrap, html.escape(text.replace("\r\n", "\n").replace("\r", "\n")))
+    numbers = count()
+    escaped = html.escape(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _SIGNS.sub(lambda found: _wrap(found, next(numbers)), escaped)
 
 
-def _wrap(found: re.Match[str]) -> str:
+def _wrap(found: re.Match[str], number: int) -> str:
     kind = str(found.lastgroup)
     if kind == "flag":
         return found.group()
+    if number >= MAX_MARKED:
+        return "\N{REPLACEMENT CHARACTER}" * len(found.group())
     # A NUL, and controls beyond ASCII's, are not text that HTML can carry.
     signs = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\N{REPLACEMENT CHARACTER}", found.group())
     return f'<bdi class="sign {kind}">{signs}</bdi>'

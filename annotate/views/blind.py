@@ -16,6 +16,9 @@ from annotate.views.reading import View, align_reply, mark_reply, show_plain, sh
 LETTERS = {Side.LEFT: "A", Side.RIGHT: "B"}
 # Replies are folded from here on, both sides alike; the style sheet folds at about 20 lines.
 LONG_FROM_LINES = 24
+# Chromium finds the direction of each paragraph in time that grows by the square of the text: 0.2 s
+# at this length, 13 s at 20 times as much. Beyond it the first letter tells the direction of all.
+HUGE_FROM_CHARACTERS = 50_000
 
 Passages = Mapping[tuple[str, int], Sequence[Passage]]
 """Side and number of the turn, from 1 → stretches of the stored reply."""
@@ -75,6 +78,14 @@ class BlindComparison:
     def is_long(self) -> bool:
         """Tell whether anything is folded."""
         return any(exchange.is_long for exchange in self.exchanges)
+
+    @property
+    def is_huge(self) -> bool:
+        """Tell whether a text is so long that drawing it as others are would take seconds."""
+        texts = [self.system]
+        for exchange in self.exchanges:
+            texts += [exchange.turn or "", *(reply.text for reply in exchange.replies)]
+        return any(len(text) >= HUGE_FROM_CHARACTERS for text in texts)
 
 
 def blind(comparison: Comparison, *, view: View = View.RENDERED, turn: int = 0) -> BlindComparison:

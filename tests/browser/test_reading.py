@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Request, expect
 from annotate.models import Comparison, Participation, Prompt, Round, User, Vote
 from annotate.services.annotators import annotator_of
 from tests import factories as make
+from tests.attacks.corpus import HUGE
 from tests.browser.conftest import Open
 from tests.browser.rating import button, expect_votes, settle, token_on
 from tests.browser.test_accessibility import LOOKS, list_faults
@@ -256,3 +257,22 @@ def test_rendered_answers_pass_the_audit(view: str, open_as: Open, volunteer: Us
     comparison = make_pair([markup], ["## x\n\n" + LONG], volunteer)
     page = open_as(volunteer, f"{address_of(comparison)}?view={view}", reduced_motion="reduce")
     assert [fault for look in LOOKS for fault in list_faults(page, **look)] == []
+
+
+# Chromium itself lays it out for half a minute, on a page of nothing else.
+BEYOND_CHROMIUM = "a hundred thousand marks on one letter"
+
+
+@pytest.mark.parametrize("view", ["plain", pytest.param("rendered", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("name", "text"), [each for each in HUGE if each[0] != BEYOND_CHROMIUM])
+def test_a_vote_can_be_cast_on_a_huge_text(
+    name: str, text: str, view: str, open_as: Open, volunteer: User
+) -> None:
+    pair = make_pair([text], ["a short one"], volunteer)
+    page = open_as(volunteer, f"{address_of(pair)}?view={view}")
+    expect(button(page, "right")).to_be_visible()
+    assert page.evaluate(FITS), name
+    settle(page)
+    button(page, "right").click()
+    expect(page.locator("[data-nothing-left]")).to_be_visible()
+    assert Vote.objects.count() == 1

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotate.rendering import render_difference, render_plain
+from annotate.rendering.passages import text_of
+from annotate.rendering.plain import MAX_MARKED
 from tests.rendering.markup import Markup
 
 TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.just("\n"), max_size=60)
@@ -45,6 +47,15 @@ def test_signs_that_belong_to_a_script_stay_as_they_are(text: str) -> None:
 )
 def test_signs_that_cannot_be_seen_are_fenced(sign: str, kind: str) -> None:
     assert render_plain(f"a{sign}b") == f'a<bdi class="sign {kind}">{sign}</bdi>b'
+
+
+def test_signs_beyond_the_limit_are_replaced_one_for_one() -> None:
+    n_beyond = 20
+    text = "\u200ba" * (MAX_MARKED + n_beyond)
+    shown = render_plain(text)
+    assert shown.count("<bdi") == MAX_MARKED
+    assert len(text_of(shown)) == len(text)
+    assert text_of(shown).endswith("\N{REPLACEMENT CHARACTER}a" * n_beyond)
 
 
 def test_control_characters_are_replaced() -> None:

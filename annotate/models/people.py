@@ -119,6 +119,14 @@ class Annotator(models.Model):
                 name="annotator_board_name_unique",
             ),
         ]
+        # A vote asks who are LLM judges, and not what all others are.
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=models.Q(kind=AnnotatorKind.JUDGE),
+                name="annotator_judges",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.get_kind_display()})"

@@ -22,7 +22,7 @@ from annotate.models.comparisons import Outcome, Purpose, Side
 from annotate.ranking.arrays import BoolArray
 from annotate.ranking.pairing import Drawn, Policy, draw_pair
 from annotate.services import errors, matching, texts
-from annotate.services.fields import Field, read_field
+from annotate.services.fields import Field, Seen, read_field
 from annotate.services.languages import language_name
 from annotate.services.ledger import hold_end
 from annotate.services.pairing import RoundNow, as_judge
@@ -43,13 +43,13 @@ def draw_comparison(*, now: RoundNow, annotator: Annotator, rng: np.random.Gener
     """
     chance = rng.random()
     rules = now.rules
-    drawn, last_prompt = _draw_for_ranking(now, annotator, rng)
+    drawn, field = _draw_for_ranking(now, annotator, rng)
     if annotator.kind != Annotator.Kind.PERSON:
         return drawn
     # Where nothing but the last prompt is left, it comes again in whatever way.
-    avoid = None if drawn.prompt_id == last_prompt else last_prompt
+    avoid = None if drawn.prompt_id == field.last_prompt else field.last_prompt
     if chance < rules.gold_rate:
-        return _draw_gold(now.round, annotator, rules, avoid, rng) or drawn
+        return _draw_gold(now, annotator, field.seen, avoid, rng) or drawn
     if chance < rules.gold_rate + rules.repeat_rate:
         return _draw_repeat(now.round, annotator, rules, avoid, rng) or drawn
     return drawn
@@ -100,8 +100,8 @@ def may_be_shown(*, annotator: Annotator, rules: RatingRules) -> Q:
 
 def _draw_for_ranking(
     now: RoundNow, annotator: Annotator, rng: np.random.Generator
-) -> tuple[Comparison, int | None]:
-    """Draw a pair that the annotator has not seen; give it with the prompt they saw last.
+) -> tuple[Comparison, Field]:
+    """Draw a pair that the annotator has not seen; give it with those among which it was.
 
     A round's answer and budget are people's: an LLM judge has a number of its own.
 
@@ -133,7 +133,7 @@ def _draw_for_ranking(
     if found is None:
         unseen = matching.find_unseen(now.round, now.candidates, annotator, now.rules)
         raise _why_nothing_is_left(now.round, annotator, unseen)
-    return found, last
+    return found, field
 
 
 def _draw_two(
@@ -237,24 +237,21 @@ def _why_nothing_is_left(
 
 
 def _draw_gold(
-    round_: Round,
-    annotator: Annotator,
-    rules: RatingRules,
-    avoid: int | None,
-    rng: np.random.Generator,
+    now: RoundNow, annotator: Annotator, seen: Seen, avoid: int | None, rng: np.random.Generator
 ) -> Comparison | None:
     """Draw a pair whose right answer is known; None where the annotator has seen them all.
 
     None too where all others are on the prompt to avoid; so in `_draw_repeat`.
     """
-    seen = Comparison.objects.filter(
-        annotator=annotator,
-        completion_a=OuterRef("completion_a"),
-        completion_b=OuterRef("completion_b"),
-    )
-    known = _known_pairs(round_.run, annotator, rules, Purpose.GOLD).filter(~Exists(seen))
-    pair = _draw_one(known.exclude(completion_a__prompt=avoid), rng)
-    return None if pair is None else _show_known(pair, round_, annotator, rng)
+    known = _known_pairs(now.round.run, annotator, now.rules, Purpose.GOLD)
+    known = known.exclude(completion_a__prompt=avoid)
+    ids = known.order_by("id").values_list("id", "completion_a", "completion_b")
+    were_given = seen.list_completions()
+    left = [pk for pk, *two in ids if tuple(two) not in were_given]
+    if not left:
+        return None
+    pair = known.get(pk=left[rng.integers(len(left))])
+    return _show_known(pair, now.round, annotator, rng)
 
 
 def _draw_repeat(

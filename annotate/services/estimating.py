@@ -25,7 +25,7 @@ from annotate.models import (
     Vote,
 )
 from annotate.models.comparisons import Purpose
-from annotate.ranking.arrays import BoolArray
+from annotate.ranking.arrays import BoolArray, IntArray
 from annotate.ranking.crossed import Crossing, cross_votes
 from annotate.ranking.estimate import GroupEstimate, Look, look_at_votes
 from annotate.ranking.methods import Clustering
@@ -212,12 +212,14 @@ def _gather(now: RoundNow, look: Look, made_at: datetime) -> Estimate:
     What the last look counted is taken over, and what came since is added.
     """
     before = _counted_before(now)
-    last = _last_settled(now.round, made_at, after=before.last_comparison)
+    last, open_ = _settle(now.round, made_at, before)
+    came = Q(id__gt=before.last_comparison, id__lte=last) | Q(id__in=before.open[:, 0].tolist())
     met, cells = before.met.copy(), before.cells.copy()
     place = {candidate: place for place, candidate in enumerate(now.candidates)}
     counted = (
-        taken_for_ranking(now.round, after=before.last_comparison)
-        .filter(id__lte=last)
+        taken_for_ranking(now.round)
+        .filter(came)
+        .exclude(id__in=open_[:, 0].tolist())
         .order_by()
         .values_list("candidate_a", "candidate_b", "prompt__language", "prompt__category")
         .annotate(n=Count("id"))
@@ -230,6 +232,7 @@ def _gather(now: RoundNow, look: Look, made_at: datetime) -> Estimate:
     return Estimate(
         candidates=now.candidates,
         last_comparison=last,
+        open=open_,
         met=met,
         cells=cells,
         chances=look.chances,
@@ -246,14 +249,20 @@ def _counted_before(now: RoundNow) -> Estimate:
     stored = RoundEstimate.objects.filter(round=now.round).defer("arrays").first()
     if now.stamp is None or stored is None:
         return Estimate.empty(now.candidates)
-    comparisons = now.round.comparisons.filter(id__lte=stored.last_comparison)
-    is_late = comparisons.judged().filter(answered_at__gt=stored.made_at).exists()
+    estimate = newest_estimate(now)
+    comparisons = now.round.comparisons.filter(id__lte=estimate.last_comparison)
+    is_late = (
+        comparisons.judged()
+        .filter(answered_at__gt=stored.made_at)
+        .exclude(id__in=estimate.open[:, 0].tolist())
+        .exists()
+    )
     taken_back = Vote.objects.filter(
         withdrawn_number__gt=stored.through, comparison__round=now.round
     )
     if is_late or taken_back.exists():
         return Estimate.empty(now.candidates)
-    return newest_estimate(now)
+    return estimate
 
 
 def _count_judged(round_: Round, *, by: datetime) -> int:
@@ -261,21 +270,24 @@ def _count_judged(round_: Round, *, by: datetime) -> int:
     return round_.comparisons.judged().by_people().filter(answered_at__lte=by).count()
 
 
-def _last_settled(round_: Round, made_at: datetime, *, after: int) -> int:
-    """Give the last id below which every comparison is answered, passed over or run out.
+def _settle(round_: Round, made_at: datetime, before: Estimate) -> tuple[int, IntArray]:
+    """Give the last id that a look counts up to, and what is open up to there: (k, 3), as `open`.
 
-    As it was at `made_at`: what was answered after that is none that the next look finds settled.
-
-    Args:
-        after: id up to which they are.
+    Open are those that were leased at `made_at`, and those answered after it. They are left out,
+    and no other waits for them: one lease may last for half an hour.
     """
-    is_new = Q(created_at__gt=made_at - SETTLING) | Q(answered_at__gt=made_at)
+    ranking = round_.comparisons.by_people().filter(purpose=Purpose.RANKING)
+    later = ranking.filter(id__gt=before.last_comparison)
+    first: int | None = later.filter(created_at__gt=made_at - SETTLING).aggregate(first=Min("id"))[
+        "first"
+    ]
+    newest: int = later.aggregate(last=Max("id"))["last"] or before.last_comparison
+    last = newest if first is None else first - 1
     is_leased = Q(lease_expires_at__gt=made_at, answered_at=None, skipped_at=None, dropped_at=None)
-    ranking = round_.comparisons.by_people().filter(purpose=Purpose.RANKING, id__gt=after)
-    first: int | None = ranking.filter(is_new | is_leased).aggregate(first=Min("id"))["first"]
-    if first is not None:
-        return first - 1
-    return ranking.aggregate(last=Max("id"))["last"] or after
+    came = Q(id__gt=before.last_comparison, id__lte=last) | Q(id__in=before.open[:, 0].tolist())
+    open_ = ranking.filter(came, is_leased | Q(answered_at__gt=made_at)).order_by("id")
+    rows = list(open_.values_list("id", "candidate_a", "candidate_b"))
+    return last, np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 
 def _tell_standings(look: Look, candidates: tuple[int, ...]) -> Iterator[dict[str, Any]]:

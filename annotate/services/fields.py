@@ -1,7 +1,8 @@
 """The pairs of candidates among which one annotator's next is drawn.
 
-The estimate is settled; what was drawn since is counted each time, and so is what the annotator
-was given since they were last asked: a process keeps the rest in memory, for comparisons stay.
+The estimate is settled; what was drawn since, or was still open, is counted each time, and so is
+what the annotator was given since they were last asked: a process keeps the rest in memory, for
+comparisons stay.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from annotate.models import Annotator
 from annotate.models.comparisons import Purpose
-from annotate.ranking.arrays import BoolArray
+from annotate.ranking.arrays import BoolArray, IntArray
 from annotate.ranking.pairing import Counts
 from annotate.ranking.posterior import PairChances
 from annotate.services.joined import ask
@@ -57,6 +58,10 @@ class Seen:
         if purpose != Purpose.PRACTICE:
             self.last_prompts[round_id] = prompt
 
+    def list_completions(self) -> set[tuple[int, int]]:
+        """List every two completions among them."""
+        return {two for of_two in self.completions.values() for two in of_two}
+
 
 @dataclass(frozen=True)
 class Field:
@@ -68,7 +73,8 @@ class Field:
         allowed: (n, n) pairs that have something left for the annotator; None is all of them.
         seen: what the annotator was given of the run.
         last_prompt: id of the prompt of the annotator's last comparison in the round.
-        settled: id up to which comparisons of the round are settled.
+        settled: id up to which comparisons of the round are settled, but for those that are open.
+        open: (k, 3) ids of those, and of their candidates a and b.
     """
 
     candidates: tuple[int, ...]
@@ -80,6 +86,7 @@ class Field:
     seen: Seen
     last_prompt: int | None
     settled: int
+    open: IntArray
 
     @property
     def n_taken(self) -> int:
@@ -117,7 +124,8 @@ SELECT NULL::bigint, comparison.candidate_a_id, comparison.candidate_b_id,
 FROM annotate_comparison AS comparison
   JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
   JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
-WHERE comparison.round_id = %(round)s AND comparison.id > %(settled)s
+WHERE comparison.round_id = %(round)s
+  AND (comparison.id > %(settled)s OR comparison.id = ANY (%(open)s::bigint[]))
   AND comparison.purpose = '{Purpose.RANKING}' AND {{taken}}
 GROUP BY 2, 3, 4, 5
 UNION ALL
@@ -139,7 +147,8 @@ def read_field(now: RoundNow, annotator: Annotator) -> Field:
     """
     estimate, judge = newest_estimate(now), as_judge(annotator)
     if judge is not None:
-        estimate = replace(estimate, last_comparison=0, met=0 * estimate.met, cells=Counter())
+        none = Estimate.empty(estimate.candidates)
+        estimate = replace(none, chances=estimate.chances, available=estimate.available)
     place = {candidate: place for place, candidate in enumerate(now.candidates)}
     cells = estimate.cells.copy()
     since: list[tuple[int, int, int]] = []
@@ -149,6 +158,7 @@ def read_field(now: RoundNow, annotator: Annotator) -> Field:
         "round": now.round.pk,
         "run": now.round.run_id,
         "settled": estimate.last_comparison,
+        "open": estimate.open[:, 0].tolist(),
         "annotator": annotator.pk,
         "through": seen.through,
         "at": timezone.now(),
@@ -173,6 +183,7 @@ def read_field(now: RoundNow, annotator: Annotator) -> Field:
         seen=seen,
         last_prompt=seen.last_prompts.get(now.round.pk),
         settled=estimate.last_comparison,
+        open=estimate.open,
     )
 
 

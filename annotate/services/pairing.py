@@ -2,8 +2,9 @@
 
 Serving fits nothing and counts little. One small question tells how the round stands and which
 version of its estimate is the newest; the estimate itself is read when that has changed. What it
-has of comparisons is settled; those drawn later are counted each time, leases with them, and one
-that runs out is free again. A round without an estimate is counted as a whole.
+has of comparisons is settled; those drawn later, and the few that were still open, are counted each
+time, leases with them, and one that runs out is free again. A round without an estimate is counted
+as a whole.
 """
 
 import io
@@ -28,7 +29,7 @@ from annotate.models import (
     SelectionRun,
 )
 from annotate.models.comparisons import ComparisonQuerySet, Purpose
-from annotate.ranking.arrays import BoolArray
+from annotate.ranking.arrays import BoolArray, IntArray
 from annotate.ranking.pairing import Counts
 from annotate.ranking.posterior import PairChances
 from annotate.services.joined import Columns, Parts, ask
@@ -36,6 +37,7 @@ from annotate.services.languages import primary_subtag
 from annotate.services.memory import Newest
 
 Cell = tuple[str, str]  # a language and a category
+NONE_OPEN = np.zeros((0, 3), dtype=np.int64)
 # Rounds that a process keeps in memory: one of 500 candidates takes some megabytes.
 ROUNDS_KEPT = 16
 
@@ -83,7 +85,8 @@ class Estimate:
     """What a stored estimate holds for drawing; candidates by their places from 0.
 
     Attributes:
-        last_comparison: id up to which comparisons are in it.
+        last_comparison: id up to which comparisons are in it, but for those that were open.
+        open: (k, 3) ids of those, and of their candidates a and b.
         met: (n, n) how often two met, symmetric.
         cells: comparisons by language and category of their prompts.
         chances: of the adaptive policy; None before its first votes.
@@ -92,6 +95,7 @@ class Estimate:
 
     candidates: tuple[int, ...]
     last_comparison: int
+    open: IntArray
     met: Counts
     cells: Counter[Cell]
     chances: PairChances | None
@@ -102,7 +106,8 @@ class Estimate:
     def empty(cls, candidates: tuple[int, ...]) -> "Estimate":
         """Give what is known of a round that nobody has estimated."""
         n = len(candidates)
-        return cls(candidates, 0, np.zeros((n, n), dtype=np.int32), Counter(), None, {})
+        met = np.zeros((n, n), dtype=np.int32)
+        return cls(candidates, 0, NONE_OPEN, met, Counter(), None, {})
 
     @cached_property
     def candidate_met(self) -> Counts:
@@ -137,6 +142,7 @@ class Estimate:
         packed = io.BytesIO()
         np.savez_compressed(
             packed,
+            open=self.open,
             met=self.met,
             cell_names=np.array(cells, dtype=np.str_).reshape(-1, 2),
             cell_counts=np.array([self.cells[cell] for cell in cells], dtype=np.int64),
@@ -164,6 +170,7 @@ class Estimate:
             return cls(
                 candidates=tuple(stored.candidates),
                 last_comparison=stored.last_comparison,
+                open=arrays.get("open", NONE_OPEN),
                 met=arrays["met"],
                 cells=cells,
                 chances=PairChances(pairs, chances) if len(pairs) else None,

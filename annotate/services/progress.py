@@ -68,11 +68,13 @@ PROGRESS_COLUMNS = f"""
   (
     SELECT COALESCE(sum(COALESCE(look.n_judged, 0) + (
       SELECT count(*) FROM annotate_comparison AS since
-      JOIN annotate_annotator AS voter ON voter.id = since.annotator_id
       WHERE since.round_id = its.id
       AND since.answered_at > COALESCE(look.judged_by, '-infinity')
       AND since.answered_at IS NOT NULL AND since.purpose <> '{Purpose.PRACTICE}'
-      AND voter.kind <> '{Annotator.Kind.JUDGE}'
+      AND NOT EXISTS (
+        SELECT FROM annotate_annotator AS judge
+        WHERE judge.id = since.annotator_id AND judge.kind = '{Annotator.Kind.JUDGE}'
+      )
     )), 0)::bigint
     FROM annotate_round AS its
     LEFT JOIN annotate_roundestimate AS look ON look.round_id = its.id

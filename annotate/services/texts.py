@@ -1,8 +1,8 @@
 """Which two texts come next, of two candidates: from what a process keeps in memory of both.
 
 A candidate's completions are never changed, so they are read again only when there are more. How
-often two completions have met is settled up to the last look at the round; what came since is read
-each time. So a draw costs the same however many prompts and votes there are.
+often two completions have met is settled up to the last look at the round; what came since, or was
+still open, is read each time. So a draw costs the same however many prompts and votes there are.
 """
 
 from dataclasses import dataclass
@@ -60,22 +60,24 @@ class Meetings:
     """How often completions of two candidates have met, up to comparison `through`.
 
     Attributes:
+        open: ids of comparisons up to that one which are not in it, for they were open.
         excluded: number of the run's last exclusion; a later one makes all of it void.
         codes, n: (k,) which two, ascending, and how often.
     """
 
     through: int
+    open: tuple[int, ...]
     excluded: int
     codes: Codes
     n: IntArray
 
-    def add(self, codes: Codes, *, through: int) -> "Meetings":
+    def add(self, codes: Codes, *, through: int, open_: tuple[int, ...]) -> "Meetings":
         """Give them with others, one each."""
         joined = np.concatenate([self.codes, codes])
         times = np.concatenate([self.n, np.ones(len(codes), dtype=np.int64)])
         known, place = np.unique(joined, return_inverse=True)
         n = np.bincount(place, weights=times, minlength=len(known)).astype(np.int64)
-        return Meetings(through, self.excluded, known, n)
+        return Meetings(through, open_, self.excluded, known, n)
 
     def of(self, codes: Codes) -> IntArray:
         """Give how often each of these has met."""
@@ -134,7 +136,8 @@ SELECT
     FROM annotate_comparison AS comparison
     JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
     WHERE comparison.round_id = %(round)s AND comparison.candidate_a_id = %(a)s
-    AND comparison.candidate_b_id = %(b)s AND comparison.id > %(through)s
+    AND comparison.candidate_b_id = %(b)s
+    AND (comparison.id > %(through)s OR comparison.id = ANY (%(open)s::bigint[]))
     AND comparison.purpose = '{Purpose.RANKING}' AND {TAKEN_BY_PEOPLE}
   )"""  # noqa: S608 - only names and constants of our own go in
 
@@ -235,25 +238,27 @@ def _read_two(
     key = (now.round.pk, *two)
     known = _meetings.find(key)
     if known is None or known.excluded != now.last_exclusion or known.through > field.settled:
-        known = Meetings(0, now.last_exclusion, _code([]), np.zeros(0, dtype=np.int64))
+        known = Meetings(0, (), now.last_exclusion, _code([]), np.zeros(0, dtype=np.int64))
     asked = {
         "round": now.round.pk,
         "run": now.round.run_id,
         "a": two[0],
         "b": two[1],
         "through": known.through,
+        "open": list(known.open),
         "at": timezone.now(),
     }
     n_a, n_b, hidden, met = ask(_READ_TWO, asked)[0]
     ids = np.array([row[0] for row in met], dtype=np.int64)
     codes = _code([(first, second) for _id, first, second in met])
-    is_settled = ids <= field.settled
     if field.settled > known.through:
-        known = known.add(codes[is_settled], through=field.settled)
+        open_ = field.open[(field.open[:, 1:] == two).all(axis=1), 0]
+        is_settled = (ids <= field.settled) & ~np.isin(ids, open_)
+        known = known.add(codes[is_settled], through=field.settled, open_=tuple(open_.tolist()))
         _meetings.keep(key, known)
         codes = codes[~is_settled]
     if len(codes):
-        known = known.add(codes, through=known.through)
+        known = known.add(codes, through=known.through, open_=known.open)
     return _texts_of(two[0], n_a), _texts_of(two[1], n_b), hidden, known
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Round, RoundEstimate
 from annotate.ranking.posterior import PairChances
-from annotate.services import errors, estimating, exclusions, pairing, voting
+from annotate.services import errors, estimating, exclusions, pairing, texts, voting
 from annotate.services.fields import Field, read_field
 from annotate.services.memory import Newest
 from annotate.services.pairing import Estimate
@@ -65,7 +65,7 @@ def test_a_lease_counts_until_it_runs_out(is_looked_at: bool) -> None:
     round_ = make.make_open_round(n_prompts=2, votes_wanted=1)
     held = lease(round_)
     if is_looked_at:
-        assert refresh(round_).last_comparison == held.pk - 1
+        assert Estimate.of(refresh(round_)).open[:, 0].tolist() == [held.pk]
     with pytest.raises(errors.VotesComplete):
         lease(round_)
     Comparison.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
@@ -73,7 +73,58 @@ def test_a_lease_counts_until_it_runs_out(is_looked_at: bool) -> None:
     assert again.annotator != held.annotator
     if is_looked_at:
         Comparison.objects.exclude(pk=again.pk).update(created_at=again.created_at)
-        assert refresh(round_).last_comparison == again.pk - 1
+        assert Estimate.of(refresh(round_)).open[:, 0].tolist() == [again.pk]
+
+
+def test_a_lease_that_lasts_keeps_no_other_comparison_from_being_settled() -> None:
+    round_ = make.make_open_round(n_candidates=3)
+    held = lease(round_)
+    for _person in range(4):
+        cast(round_, make.make_annotator(), 0, 1)
+    estimate = Estimate.of(refresh(round_))
+    assert estimate.last_comparison == Comparison.objects.latest("id").pk
+    assert (estimate.met.sum(), estimate.open[:, 0].tolist()) == (2 * 4, [held.pk])
+    assert field_of(round_).n_taken == 4 + 1
+    voting.record_vote(token=held.token, annotator=held.annotator, choice="left")
+    assert field_of(round_).n_taken == 4 + 1
+    estimate = Estimate.of(refresh(round_))
+    assert (estimate.met.sum(), len(estimate.open)) == (2 * (4 + 1), 0)
+    assert field_of(round_).n_taken == 4 + 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_between_looks_every_meeting_is_counted_once(seed: int) -> None:
+    """What a process keeps, with what came since, is what is in the database."""
+    rng = np.random.default_rng(seed)
+    round_ = make.make_open_round(n_candidates=3, n_prompts=8)
+    people = [make.make_annotator() for _person in range(5)]
+    for step in rng.choice(["lease", "vote", "look", "skip", "run out"], size=60):
+        annotator = people[rng.integers(len(people))]
+        waits = Comparison.objects.unanswered().filter(annotator=annotator).first()
+        with suppress(errors.NothingLeft):
+            if step == "lease":
+                voting.lease_comparison(round_=round_, annotator=annotator)
+        if step == "look":
+            refresh(round_)
+        elif waits is None:
+            continue
+        elif step == "vote":
+            voting.record_vote(token=waits.token, annotator=annotator, choice="left")
+        elif step == "skip":
+            voting.skip_comparison(token=waits.token, annotator=annotator, reason="broken_text")
+        elif step == "run out":  # a vote that still comes counts at the next look: see below
+            waits.lease_expires_at = timezone.now() - timedelta(seconds=1)
+            waits.save()
+            people[people.index(annotator)] = make.make_annotator()
+        now = pairing.look_at(round_)
+        field = read_field(now, people[0])
+        met = Counter(pairing.taken_for_ranking(round_).values_list("candidate_a", "candidate_b"))
+        for (a, b), n in met.items():
+            two = now.candidates.index(a), now.candidates.index(b)
+            assert field.met[two] == n
+            *_texts, meetings = texts._read_two(now, (a, b), field)
+            assert meetings.n.sum() == n
+        assert field.n_taken == met.total()
 
 
 def test_a_vote_after_its_lease_ran_out_counts_at_the_next_look() -> None:
@@ -197,6 +248,7 @@ def test_arrays_come_back_as_they_were_stored() -> None:
     estimate = Estimate(
         candidates=(3, 5, 8, 13),
         last_comparison=99,
+        open=np.array([[70, 3, 5], [98, 5, 8]]),
         met=met + met.T,
         cells=Counter({("ja", ""): 3, ("zh-Hant", "数学"): 12}),
         chances=PairChances(np.array([[0, 1], [1, 3]]), np.array([0.25, 0.75])),
@@ -212,6 +264,7 @@ def test_arrays_come_back_as_they_were_stored() -> None:
         estimate.cells,
     )
     assert (read.met == estimate.met).all()
+    assert (read.open == estimate.open).all()
     assert read.chances is not None
     assert read.chances.of(1, 3) == 0.75
     assert list(read.available) == ["ja", "zh-Hant"]

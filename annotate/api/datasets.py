@@ -10,15 +10,16 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 from ninja.pagination import paginate
 
-from annotate.api.bearer import Bearer
+from annotate.api.bearer import Bearer, account_of
 from annotate.api.pages import Pages
+from annotate.api.problems import problem
 from annotate.api.runs import find_run
 from annotate.api.tags import marked, strong_tag, unchanged
 from annotate.models import DatasetFile, DatasetSource, PreferenceDataset
 from annotate.models.tokens import TokenScope
 from annotate.sending import path_in_home, send_file
 from annotate.services.errors import ExportRefused
-from annotate.services.exporting import ensure_file
+from annotate.services.exporting import ensure_file, needs_worker, request_file
 
 router = Router()
 EXPORT = Bearer(TokenScope.EXPORT)
@@ -30,6 +31,7 @@ KINDS = {
     "tar": "application/x-tar",
 }
 Split = Literal["train", "test"]
+MADE_AFTER_S = 10  # until somebody is to ask again for a file that a worker makes
 
 
 def file_answers(kinds: list[str], *, has_parts: bool = False) -> dict[str, Any]:
@@ -38,6 +40,9 @@ def file_answers(kinds: list[str], *, has_parts: bool = False) -> dict[str, Any]
     content = {kind.split(";")[0]: text for kind in kinds}
     answers: dict[int, Any] = {200: {"description": "The rows.", "content": content}}
     if has_parts:
+        answers[503] = {
+            "description": "A worker is making it; `Retry-After` says when to ask again."
+        }
         answers[206] = {"description": "The part that `Range` asks for.", "content": content}
     return {"responses": answers}
 
@@ -197,13 +202,18 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
 def rows(
     request: HttpRequest, pk: int, form: str, ending: str, split: Split = "train"
 ) -> HttpResponseBase:
-    """As jsonl, parquet, csv, or a folder in a zip or tar; `Range` goes on where one broke off."""
+    """As jsonl, parquet, csv, or a folder in a zip or tar; `Range` goes on where one broke off.
+
+    A large file that is not there yet is made by a worker: then the answer is 503 until it is.
+    """
     dataset = find_dataset(pk)
     if form != dataset.form or ending not in KINDS:
         named = {"pk": pk, "asked": f"{form}.{ending}",
                  "right": ", ".join(f"{dataset.form}.{each}" for each in KINDS)}  # fmt: skip
         message = _("Dataset %(pk)s has no file %(asked)s; it has: %(right)s.")
         raise Http404(message % named)
+    if needs_worker(dataset, split, f".{ending}"):
+        return _have_made(request, dataset, f".{ending}")
     try:
         file = ensure_file(dataset, split, f".{ending}")
     except ExportRefused as error:
@@ -213,6 +223,17 @@ def rows(
         raise Http404(_("The file of this dataset is no longer there."))
     answer = send_file(request, path, sha256=file.sha256, content_type=KINDS[ending])
     return marked(answer, strong_tag(file.sha256))
+
+
+def _have_made(request: HttpRequest, dataset: PreferenceDataset, ending: str) -> HttpResponse:
+    """Ask a worker for a file; a reader of files takes no other answer for its rows."""
+    export = request_file(dataset, ending, account_of(request))
+    message = _("A worker is making this file; please ask again. How far it is: %(address)s")
+    address = reverse("api:show_export", args=[export.pk])
+    answer = problem(503, message % {"address": address})
+    answer["Location"] = address
+    answer["Retry-After"] = str(MADE_AFTER_S)
+    return answer
 
 
 def _show_file(dataset: PreferenceDataset, file: DatasetFile) -> FileOut:

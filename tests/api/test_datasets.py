@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from annotate.models import Export, PreferencePair, PreferenceSet, SelectionRun
-from annotate.services.exporting import export_dataset, run_export, votes_of
+from annotate.services.exporting import export_dataset, files, run_export, votes_of
+from annotate.services.exporting.recipe import read_recipe
 from annotate.services.tokens import make_token
 from tests import factories as make
 from tests.api.conftest import Program
@@ -174,6 +175,23 @@ def test_file_that_a_dataset_has_not_is_named_beside_those_it_has(
     assert "no rows to test on" in answer.json()["detail"]
     assert exporter.get(address, {"split": "dev"}).status_code == 422
     assert Program("researcher", "read").get(address).status_code == 403
+
+
+def test_large_file_is_made_by_a_worker_and_asked_for_again(
+    exporter: Program, run: SelectionRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = export_dataset(read_recipe({"sources": [{"run": run.slug}]}))
+    monkeypatch.setattr(files, "MOST_AT_ONCE_BYTES", 10)
+    address = f"/api/v1/datasets/{dataset.pk}/dpo.csv"
+    for _time in range(2):
+        answer = exporter.get(address)
+        assert answer.status_code == 503, body_of(answer)
+        assert answer["Retry-After"] == "10"
+        assert "A worker is making this file" in answer.json()["detail"]
+    export = Export.objects.get()
+    assert answer["Location"] == f"/api/v1/exports/{export.pk}"
+    run_export(export)
+    assert body_of(exporter.get(address)).startswith(b"prompt,")
 
 
 def test_dataset_whose_file_is_gone_says_so(

@@ -44,10 +44,12 @@ from annotate.services.vote_columns import number_pairs, read_votes
 
 REFRESH_EVERY = 10  # votes, or a thousandth part of those that the last look was at
 REFRESH_PART = 1_000
+# Where many vote at once, looks do not follow each other at once.
+REST = timedelta(seconds=2)
 # Volunteers wait while a look waits for the ledger, so it rather comes back later.
 PATIENCE_MS = 500
 # Comparisons so new may not all be committed in the order of their ids.
-SETTLING = timedelta(seconds=5)
+SETTLING = timedelta(seconds=2)
 # Votes on pairs that were under way may come in after a round has closed, until it did.
 LOOK_BACK = timedelta(hours=1)
 # What of a run's rules an answer depends on.
@@ -65,14 +67,17 @@ def request_refresh(*, round_: Round, in_s: int = 0) -> None:
     queue.defer_once("refresh_estimate", queue="default", in_s=in_s, round_id=round_.pk)
 
 
-def note_vote(*, vote: Vote, round_: Round, n_looked_at: int) -> None:
+def note_vote(*, vote: Vote, round_: Round, now: RoundNow | None) -> None:
     """Ask for a look when there are enough new votes, by its id; the others cost nothing.
 
     Args:
-        n_looked_at: votes that the last look was at; 0 where that is not known.
+        now: how the round stood before the vote; None where that is not known.
     """
+    n_looked_at = 0 if now is None else now.n_looked_at
     if vote.pk % max(REFRESH_EVERY, n_looked_at // REFRESH_PART) == 0:
-        request_refresh(round_=round_)
+        looked_at = now.stamp[1] if now and now.stamp else None
+        is_fresh = looked_at is not None and timezone.now() - looked_at < REST
+        request_refresh(round_=round_, in_s=REST.seconds if is_fresh else 0)
 
 
 def note_exclusion(*, run: SelectionRun) -> None:

@@ -109,9 +109,8 @@ class Sitting:
         vote = ballot.as_vote(comparison=comparison, turn=turn, at=timezone.now())
         self._write(vote, is_last=turn == turns.last_turn(comparison, rules))
         ballot.mark(vote)
-        now = self._now
-        n_looked_at = now.n_looked_at if now and now.round == comparison.round else 0
-        estimating.note_vote(vote=vote, round_=comparison.round, n_looked_at=n_looked_at)
+        now = self._now if self._now and self._now.round == comparison.round else None
+        estimating.note_vote(vote=vote, round_=comparison.round, now=now)
         return vote
 
     def give(self, *, after: Comparison | None = None) -> Comparison:

@@ -4,12 +4,14 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
 from django.db.backends.postgresql.psycopg_any import mogrify
 from django.test import Client
+from django.utils import timezone
 
 from annotate.models import Completion, Round, RoundEstimate, SelectionRun, Vote
 from annotate.services import estimating
@@ -125,8 +127,8 @@ def test_a_large_round_is_looked_at_after_a_thousandth_part_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     round_ = make_busy_round()
-    asked: list[Round] = []
-    monkeypatch.setattr(estimating, "request_refresh", lambda *, round_: asked.append(round_))
+    asked: list[int] = []
+    monkeypatch.setattr(estimating, "request_refresh", lambda round_, in_s: asked.append(in_s))
     RoundEstimate.objects.filter(round=round_).update(n_votes=10**9)
     volunteer = Volunteer(volunteer_in(round_.run), round_.run)
     for _vote in range(10):
@@ -135,7 +137,12 @@ def test_a_large_round_is_looked_at_after_a_thousandth_part_more(
     RoundEstimate.objects.filter(round=round_).update(n_votes=10_000)
     for _vote in range(10):
         volunteer.vote()
-    assert asked == [round_]
+    assert asked == [2]  # seconds, for the last look was a moment ago
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    RoundEstimate.objects.filter(round=round_).update(made_at=an_hour_ago)
+    for _vote in range(10):
+        volunteer.vote()
+    assert asked == [2, 0]
 
 
 REFUSE_COMPARISONS = """

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from annotate.models import Comparison, Round, User, Vote
 from annotate.services import states
@@ -246,6 +246,24 @@ def test_two_tabs_show_the_same_pairs_and_make_one_vote_of_each(
         expect_another(tab, seen)
         assert Vote.objects.count() <= number
     assert Vote.objects.count() == Comparison.objects.filter(answered_at__isnull=False).count()
+
+
+def test_a_pair_ahead_that_comes_late_takes_no_number_back(
+    open_as: Open, volunteer: User, round_: Round
+) -> None:
+    page = open_as(volunteer, "about:blank")
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/ahead/**", lambda route: held.append((route, route.fetch())))
+    with page.expect_request("**/ahead/**"):
+        page.goto(address_of(round_))
+    settle(page)
+    button(page, "left").click()
+    expect_votes(page, 1)
+    route, response = held[0]
+    with page.expect_response("**/ahead/**"):
+        route.fulfill(response=response)
+    page.wait_for_timeout(200)
+    expect_votes(page, 1)
 
 
 def test_vote_after_the_round_closed_says_so(open_as: Open, volunteer: User, round_: Round) -> None:

@@ -59,12 +59,13 @@ const stage = (() => {
     section().querySelector("h1").focus({ preventScroll: true });
   }
 
-  // Take a fragment of the site: its numbers, its words, and the section that it brings. Tells
-  // whether there were words.
-  function take(fragment, { isAnswer }) {
-    document.getElementById("progress").replaceChildren(
-      ...document.importNode(fragment.querySelector("#progress"), true).childNodes,
-    );
+  // Take a fragment of the site: its numbers, unless a vote was cast since it was asked for, its
+  // words, and the section that it brings. Tells whether there were words.
+  function take(fragment, { isAnswer, isLate = false }) {
+    if (!isLate)
+      document.getElementById("progress").replaceChildren(
+        ...document.importNode(fragment.querySelector("#progress"), true).childNodes,
+      );
     const notes = [...fragment.querySelectorAll(".note")];
     for (const note of notes) note.remove();
     bring(fragment.querySelector("#stage"), isAnswer);
@@ -92,7 +93,7 @@ const stage = (() => {
       const address = `${rating.dataset.ahead}?${page}`;
       const response = await fetch(address, { headers: { "HX-Request": "true" } });
       const fragment = response.ok && voteQueue.parse(await response.text());
-      if (fragment) take(fragment, { isAnswer: false });
+      if (fragment) take(fragment, { isAnswer: false, isLate: describe() !== page });
     } catch {
       // The answer to the vote brings it.
     }

@@ -115,17 +115,23 @@ TAKEN_BY_PEOPLE = f"""
     SELECT FROM annotate_exclusion AS excluded WHERE excluded.run_id = %(run)s
     AND excluded.annotator_id = comparison.annotator_id AND excluded.undone_number IS NULL
   )"""
+# Of all rounds, with an id above one, or among those that were open up to there. Asked in one with
+# OR, PostgreSQL would read whatever else is asked of them from the beginning.
+COMPARISONS_SINCE = """(
+  SELECT * FROM annotate_comparison WHERE id > %(settled)s
+  UNION ALL
+  SELECT * FROM annotate_comparison WHERE id = ANY (%(open)s::bigint[]) AND id <= %(settled)s
+)"""
 # What was taken since the estimate, by pair of candidates, language and category; then what the
 # annotator was given since it was last asked, one by one.
 _READ_FIELD = f"""
 SELECT NULL::bigint, comparison.candidate_a_id, comparison.candidate_b_id,
   prompt.language, prompt.category, count(*),
   NULL, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint
-FROM annotate_comparison AS comparison
+FROM {COMPARISONS_SINCE} AS comparison
   JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
   JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
 WHERE comparison.round_id = %(round)s
-  AND (comparison.id > %(settled)s OR comparison.id = ANY (%(open)s::bigint[]))
   AND comparison.purpose = '{Purpose.RANKING}' AND {{taken}}
 GROUP BY 2, 3, 4, 5
 UNION ALL

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from annotate.models import Annotator, Completion, Prompt, Round
 from annotate.models.comparisons import Purpose
 from annotate.ranking.arrays import BoolArray, IntArray
-from annotate.services.fields import TAKEN_BY_PEOPLE, Field
+from annotate.services.fields import COMPARISONS_SINCE, TAKEN_BY_PEOPLE, Field
 from annotate.services.joined import (
     BESIDE_THE_REPLIES,
     BESIDE_THE_TURNS,
@@ -133,11 +133,10 @@ SELECT
   ),
   ARRAY(
     SELECT ARRAY[comparison.id, comparison.completion_a_id, comparison.completion_b_id]
-    FROM annotate_comparison AS comparison
+    FROM {COMPARISONS_SINCE} AS comparison
     JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
     WHERE comparison.round_id = %(round)s AND comparison.candidate_a_id = %(a)s
     AND comparison.candidate_b_id = %(b)s
-    AND (comparison.id > %(through)s OR comparison.id = ANY (%(open)s::bigint[]))
     AND comparison.purpose = '{Purpose.RANKING}' AND {TAKEN_BY_PEOPLE}
   )"""  # noqa: S608 - only names and constants of our own go in
 
@@ -244,7 +243,7 @@ def _read_two(
         "run": now.round.run_id,
         "a": two[0],
         "b": two[1],
-        "through": known.through,
+        "settled": known.through,
         "open": list(known.open),
         "at": timezone.now(),
     }

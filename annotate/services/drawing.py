@@ -245,13 +245,11 @@ def _draw_gold(
     """
     known = _known_pairs(now.round.run, annotator, now.rules, Purpose.GOLD)
     known = known.exclude(completion_a__prompt=avoid)
-    ids = known.order_by("id").values_list("id", "completion_a", "completion_b")
     were_given = seen.list_completions()
-    left = [pk for pk, *two in ids if tuple(two) not in were_given]
-    if not left:
-        return None
-    pair = known.get(pk=left[rng.integers(len(left))])
-    return _show_known(pair, now.round, annotator, rng)
+    pairs = known.values_list("id", "completion_a", "completion_b")
+    left = [pk for pk, a, b in pairs if (a, b) not in were_given]
+    pair = _draw_one(known.filter(pk__in=left), rng)
+    return None if pair is None else _show_known(pair, now.round, annotator, rng)
 
 
 def _draw_repeat(

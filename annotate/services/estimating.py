@@ -1,8 +1,8 @@
 """Look at a round's votes in the background, for the pairs that come next and for its page.
 
 A look is one row, `RoundEstimate`, written anew after about every tenth vote, and in a large round
-after every thousandth part more: so what looks take of a machine is the same for each vote, however
-many there are. Nobody who votes waits for one.
+after every thousandth part more, for a look takes longer the more votes there are. Nobody who votes
+waits for one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -218,12 +218,11 @@ def _gather(now: RoundNow, look: Look, made_at: datetime) -> Estimate:
     """
     before = _counted_before(now)
     last, open_ = _settle(now.round, made_at, before)
-    came = Q(id__gt=before.last_comparison, id__lte=last) | Q(id__in=before.open[:, 0].tolist())
     met, cells = before.met.copy(), before.cells.copy()
     place = {candidate: place for place, candidate in enumerate(now.candidates)}
     counted = (
         taken_for_ranking(now.round)
-        .filter(came)
+        .filter(_came_since(before, last))
         .exclude(id__in=open_[:, 0].tolist())
         .order_by()
         .values_list("candidate_a", "candidate_b", "prompt__language", "prompt__category")
@@ -289,10 +288,16 @@ def _settle(round_: Round, made_at: datetime, before: Estimate) -> tuple[int, In
     newest: int = later.aggregate(last=Max("id"))["last"] or before.last_comparison
     last = newest if first is None else first - 1
     is_leased = Q(lease_expires_at__gt=made_at, answered_at=None, skipped_at=None, dropped_at=None)
-    came = Q(id__gt=before.last_comparison, id__lte=last) | Q(id__in=before.open[:, 0].tolist())
-    open_ = ranking.filter(came, is_leased | Q(answered_at__gt=made_at)).order_by("id")
+    is_open = is_leased | Q(answered_at__gt=made_at)
+    open_ = ranking.filter(_came_since(before, last), is_open).order_by("id")
     rows = list(open_.values_list("id", "candidate_a", "candidate_b"))
     return last, np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _came_since(before: Estimate, last: int) -> Q:
+    """Find what an estimate has not counted, up to the comparison with id `last`."""
+    were_open = before.open[:, 0].tolist()
+    return Q(id__gt=before.last_comparison, id__lte=last) | Q(id__in=were_open)
 
 
 def _tell_standings(look: Look, candidates: tuple[int, ...]) -> Iterator[dict[str, Any]]:

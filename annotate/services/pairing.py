@@ -261,19 +261,17 @@ def as_judge(annotator: Annotator) -> Annotator | None:
     return annotator if annotator.kind == Annotator.Kind.JUDGE else None
 
 
-def taken_for_ranking(
-    round_: Round, *, after: int = 0, judge: Annotator | None = None
-) -> ComparisonQuerySet:
-    """Find the comparisons for ranking that are answered or leased, with an id above `after`.
+def taken_for_ranking(round_: Round, *, judge: Annotator | None = None) -> ComparisonQuerySet:
+    """Find the comparisons for ranking that are answered or leased.
 
     Those of annotators who are excluded are no votes that anybody wanted. LLM judges take nothing
     from people: theirs are left out, or with `judge` that one's alone are found.
     """
     if judge is not None:
-        return round_.comparisons.filter(annotator=judge, purpose=Purpose.RANKING, id__gt=after)
+        return round_.comparisons.filter(annotator=judge, purpose=Purpose.RANKING)
     excluded = Exclusion.objects.standing().filter(run=round_.run_id)
     taken = round_.comparisons.by_people().taken(timezone.now()).filter(purpose=Purpose.RANKING)
-    return taken.filter(~Q(annotator__in=excluded.values("annotator")), id__gt=after)
+    return taken.filter(~Q(annotator__in=excluded.values("annotator")))
 
 
 def is_read_by(annotator: Annotator, tag: str) -> bool:

@@ -96,8 +96,11 @@ def pieces(request: HtmxRequest, arrived: Arrived, token: uuid.UUID) -> HttpResp
     own = _present(arrived).comparisons.filter(round__run=arrived.run)
     replies = own.select_related("prompt", "completion_a", "completion_b")
     comparison = get_object_or_404(replies, token=token)
-    turn = request.GET.get("turn", "")
-    shown = blind(comparison, view=chosen_view(request), turn=int(turn) if turn.isdecimal() else 0)
+    try:
+        turn = max(0, int(request.GET.get("turn", "")))
+    except ValueError:
+        turn = 0
+    shown = blind(comparison, view=chosen_view(request), turn=turn)
     return JsonResponse(
         {
             f"{reply.side} {exchange.number}": reply.pieces

@@ -373,7 +373,7 @@ def test_tools_are_offered_again_once_the_connection_is_back(
     assert stored() == [("wrong_fact", "bark")]
 
 
-@pytest.mark.parametrize("turn", ["0", "1", "9" * 30, "-1", "x", ""])
+@pytest.mark.parametrize("turn", ["0", "1", "9" * 30, "9" * 5_000, "-1", "x", ""])
 def test_pieces_of_any_turn_are_of_what_there_is(
     turn: str, volunteer: User, pair: Comparison
 ) -> None:

@@ -33,6 +33,7 @@ async function fetchPieces() {
   asked = conversation;
   try {
     const answer = await fetch(conversation.dataset.piecesAt);
+    if (!answer.ok) return;
     const pieces = await answer.json();
     for (const reply of conversation.querySelectorAll("[data-reply]"))
       reply.dataset.pieces = pieces[`${reply.dataset.reply} ${reply.dataset.turnNumber}`];

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from pytest_django.live_server_helper import LiveServer
 
@@ -307,3 +308,17 @@ def test_quality_shows_a_script_that_always_chooses_left(script: Script, round_:
     robot = Annotator.objects.get(user=script.user).pk
     assert "one_side" in signs.pop(robot)
     assert all("one_side" not in each for each in signs.values())
+
+
+def test_simulated_annotators_have_no_pace(settings: Any, rf: Any) -> None:
+    """A demo's voters are as quick as the site, which may be quicker than a person ever is."""
+    settings.ANSWERS_PER_MINUTE = settings.ANSWERS_PER_MINUTE_FROM_ADDRESS = 1
+    run = make.make_open_round().run
+    refused = {}
+    for kind in (Annotator.Kind.PERSON, Annotator.Kind.SIMULATED):
+        annotator = make.make_annotator(kind=kind)
+        request = rf.post("/", REMOTE_ADDR="192.0.2.9")
+        request.user = AnonymousUser()
+        answers = [pace.refuse_haste(request, run, annotator) for _answer in range(3 * pace.BLOCK)]
+        refused[kind] = any(answers)
+    assert refused == {Annotator.Kind.PERSON: True, Annotator.Kind.SIMULATED: False}

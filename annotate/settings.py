@@ -172,6 +172,12 @@ DATABASES = databases(KURABE_HOME)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "annotate.User"
+SESSION_ENGINE = "annotate.sessions"
+# The second is in sessions of earlier releases.
+AUTHENTICATION_BACKENDS = [
+    "annotate.sessions.AccountBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -121,7 +121,7 @@ def sign_in_without_password(*, user: User) -> str:
     """Open a session for a simulated user and give the value of its cookie."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore()
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     request.session.save()
     return str(request.session.session_key)
 

@@ -18,18 +18,17 @@ from django.views.decorators.vary import vary_on_headers
 
 from annotate.forms.rating import ReportForm, SkipForm, VoteForm
 from annotate.models import Annotator, RatingRules
-from annotate.models.comparisons import SkipReason
 from annotate.services import errors, voting
 from annotate.services.arrival import Arrived
 from annotate.services.progress import progress_of
 from annotate.services.sitting import Sitting, sit_down
 from annotate.views import counts
 from annotate.views.blind import blind
+from annotate.views.fixed import draw_fixed
 from annotate.views.judgements import Judgement
 from annotate.views.reading import chosen_view, remember_view
 from annotate.views.sequence import Step, current_step, open_round, shown_by, step_after
 from annotate.views.training import STOP_POLLING
-from annotate.views.verdicts import REASON_SIDES, list_verdicts, reading_ms
 from annotate.views.visitors import HtmxRequest, arrived_page
 
 REFUSAL_STATUS = {
@@ -290,20 +289,14 @@ def _step(request: HtmxRequest, rules: RatingRules, step: Step | None) -> dict[s
     if step is None:
         return {"rules": rules}
     shown = blind(step.comparison, view=chosen_view(request), turn=step.turn)
-    before = _taken_back(step)
-    return {
-        "rules": rules,
-        "comparison": shown,
-        # What was read once needs no time again.
-        "reading_ms": 0 if before else reading_ms(shown, rules),
-        "before": before,
-        "verdicts": list_verdicts(rules),
-        "reasons": rules.offered_reasons,
-        "reason_sides": [
-            (*side, before.reasons_of(side[0]) if before else []) for side in REASON_SIDES
-        ],
-        "skip_reasons": SkipReason.choices,
-    }
+    fixed = draw_fixed(
+        request,
+        run=step.comparison.round.run,
+        rules=rules,
+        comparison=shown,
+        before=_taken_back(step),
+    )
+    return {"rules": rules, "comparison": shown, "fixed": fixed}
 
 
 def _taken_back(step: Step) -> Judgement | None:

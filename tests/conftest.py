@@ -62,6 +62,21 @@ def count_anew(no_other_loop: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factories, "_count", itertools.count(10_000))
 
 
+@pytest.fixture(autouse=True)
+def count_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each draw count all that is in the database; the mark `counts_later` leaves it be.
+
+    Tests write comparisons as no process of a site does: behind the back of what it remembers.
+    """
+    if request.node.get_closest_marker("counts_later"):
+        return
+    from annotate.services import counted, matches, progress  # noqa: PLC0415  as above
+
+    monkeypatch.setattr(counted, "ANEW_S", 0.0)
+    monkeypatch.setattr(matches, "FRESH_S", 0.0)
+    monkeypatch.setattr(progress, "FRESH_S", 0.0)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Give the folder of real data that `KURABE_REAL_DATA` names, by default ../shared/data."""

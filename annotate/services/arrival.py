@@ -132,7 +132,7 @@ def _arrive(
     run, now, rest = read_look(found[0])
     annotator = _ANNOTATOR.take(rest)
     rest = rest[_ANNOTATOR.width :]
-    progress = read_progress(rest[:N_COLUMNS], now)
+    progress = read_progress(rest[:N_COLUMNS], run, now)
     facts = _Facts(*rest[N_COLUMNS:-1])
     run.stored_rules.offered_reasons = [
         ReasonTag(id=int(pk), slug=slug, label_en=english, label_ja=japanese)

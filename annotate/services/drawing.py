@@ -18,21 +18,23 @@ from annotate.models import (
     Round,
     SelectionRun,
 )
-from annotate.models.comparisons import Outcome, Purpose, Side
+from annotate.models.comparisons import Outcome, Purpose
 from annotate.ranking.arrays import BoolArray
 from annotate.ranking.pairing import Drawn, Policy, draw_pair
-from annotate.services import errors, matching, texts
-from annotate.services.fields import Field, Seen, read_field
+from annotate.services import checks, errors, matching, texts
+from annotate.services.fields import Field, read_field
 from annotate.services.languages import language_name
 from annotate.services.ledger import hold_end
 from annotate.services.pairing import RoundNow, as_judge
+from annotate.services.texts import draw_side, pair_up
 
-REPEAT_AFTER = 5  # comparisons that should lie between a pair and its repetition
 # Pairs that others are given at this moment; whoever has met with so many waits for the next.
 MOST_PASSED_OVER = 8
 # Votes before a round has all that it wants from which on volunteers draw one after another: more
 # than there can be who draw at once, for each has a connection to the database.
 NEARLY_COMPLETE = 200
+# And so many times what was drawn in the last seconds, of which a process may not know a part.
+PACE = 2
 
 
 def draw_comparison(*, now: RoundNow, annotator: Annotator, rng: np.random.Generator) -> Comparison:
@@ -49,9 +51,9 @@ def draw_comparison(*, now: RoundNow, annotator: Annotator, rng: np.random.Gener
     # Where nothing but the last prompt is left, it comes again in whatever way.
     avoid = None if drawn.prompt_id == field.last_prompt else field.last_prompt
     if chance < rules.gold_rate:
-        return _draw_gold(now, annotator, field.seen, avoid, rng) or drawn
+        return checks.draw_known(now, annotator, field.seen, avoid, rng) or drawn
     if chance < rules.gold_rate + rules.repeat_rate:
-        return _draw_repeat(now.round, annotator, rules, avoid, rng) or drawn
+        return checks.draw_again(now, annotator, avoid, rng) or drawn
     return drawn
 
 
@@ -77,16 +79,41 @@ def draw_practice(
     practised = Comparison.objects.filter(
         done, annotator=annotator, purpose=Purpose.PRACTICE, gold=OuterRef("pk")
     )
-    known = _known_pairs(round_.run, annotator, rules, Purpose.PRACTICE).filter(~Exists(practised))
-    pair = known.order_by("position", "id").first()
-    return None if pair is None else _show_known(pair, round_, annotator, rng)
+    known = list_practice(run=round_.run, annotator=annotator, rules=rules)
+    pair = known.filter(~Exists(practised)).order_by("position", "id").first()
+    if pair is None:
+        return None
+    return pair_up(
+        pair.completion_a,
+        pair.completion_b,
+        round_,
+        annotator,
+        purpose=Purpose.PRACTICE,
+        gold=pair,
+        side_a=draw_side(rng),
+    )
 
 
 def list_practice(
     *, run: SelectionRun, annotator: Annotator, rules: RatingRules
 ) -> "QuerySet[GoldPair]":
-    """Find the pairs of the run on which the annotator is to practise."""
-    return _known_pairs(run, annotator, rules, Purpose.PRACTICE)
+    """Find the pairs of the run on which the annotator is to practise.
+
+    They can read them, and can give the answer that is right.
+    """
+    offered = {Outcome.TIE: rules.offers_tie, Outcome.BOTH_BAD: rules.offers_both_bad}
+    return (
+        GoldPair.objects.filter(
+            matching.is_fit(rules, "completion_a"),
+            matching.is_fit(rules, "completion_b"),
+            matching.in_languages_of(annotator, "completion_a__prompt__language"),
+            run=run,
+            use=Purpose.PRACTICE,
+            retired_at=None,
+        )
+        .exclude(outcome__in=[outcome for outcome, is_offered in offered.items() if not is_offered])
+        .select_related("completion_a__prompt", "completion_b")
+    )
 
 
 def may_be_shown(*, annotator: Annotator, rules: RatingRules) -> Q:
@@ -117,14 +144,16 @@ def _draw_for_ranking(
         )
     field = read_field(now, annotator)
     wanted = now.round.votes_wanted
-    if wanted is not None and judge is None and field.n_taken >= wanted - NEARLY_COMPLETE:
+    nearly = NEARLY_COMPLETE + PACE * field.n_lately
+    if wanted is not None and judge is None and field.n_taken >= wanted - nearly:
         hold_end(now.round)
-        field = read_field(now, annotator)
+        field = read_field(now, annotator, at_once=True)
     if wanted is not None and judge is None and field.n_taken >= wanted:
         raise errors.VotesComplete(_("This round has all the votes that it wanted."))
     last = field.last_prompt
     found = _match(now, annotator, field, _draw_two(now, field, field.allowed, rng), last, rng)
     if found is None:
+        field = read_field(now, annotator, at_once=True)
         left = _readable(now, annotator, now.candidates)
         elsewhere, anywhere = matching.pairs_left(left, last)
         allowed = field.allow_only(elsewhere or anywhere)
@@ -181,8 +210,8 @@ def _match(
         pair, at_most = _take(now, annotator, field, two, avoid, rng)
     if pair is None:
         return None
-    comparison = _pair_up(
-        *pair, now.round, annotator, side_a=_draw_side(rng), propensity=drawn.propensity
+    comparison = pair_up(
+        *pair, now.round, annotator, side_a=draw_side(rng), propensity=drawn.propensity
     )
     comparison.given_at_most = at_most
     return comparison
@@ -203,10 +232,16 @@ def _take(
         the run asks for, until all of these candidates' have been.
     """
     enough, without = now.decision.votes_per_pair, set[tuple[int, int]]()
+    at_once = False
     while True:
-        chosen = texts.choose_two(now, two, field, annotator, avoid=avoid, without=without, rng=rng)
+        chosen = texts.choose_two(
+            now, two, field, annotator, avoid=avoid, without=without, rng=rng, at_once=at_once
+        )
         if chosen is None:
             return None, None
+        if chosen.n_met >= enough and not at_once:  # unless some have become free again
+            at_once = True
+            continue
         pair = texts.take_two(chosen.a, chosen.b, waits=len(without) >= MOST_PASSED_OVER)
         if pair is not None:
             return pair, enough if chosen.n_met < enough else None
@@ -234,113 +269,3 @@ def _why_nothing_is_left(
     if annotator.comparisons.filter(round=round_).exclude(purpose=Purpose.PRACTICE).exists():
         return errors.AllSeen(_("You have judged every pair of this round."))
     return errors.NothingToCompare(_("There is nothing to compare in this round now."))
-
-
-def _draw_gold(
-    now: RoundNow, annotator: Annotator, seen: Seen, avoid: int | None, rng: np.random.Generator
-) -> Comparison | None:
-    """Draw a pair whose right answer is known; None where the annotator has seen them all.
-
-    None too where all others are on the prompt to avoid; so in `_draw_repeat`.
-    """
-    known = _known_pairs(now.round.run, annotator, now.rules, Purpose.GOLD)
-    known = known.exclude(completion_a__prompt=avoid)
-    were_given = seen.list_completions()
-    pairs = known.values_list("id", "completion_a", "completion_b")
-    left = [pk for pk, a, b in pairs if (a, b) not in were_given]
-    pair = _draw_one(known.filter(pk__in=left), rng)
-    return None if pair is None else _show_known(pair, now.round, annotator, rng)
-
-
-def _draw_repeat(
-    round_: Round,
-    annotator: Annotator,
-    rules: RatingRules,
-    avoid: int | None,
-    rng: np.random.Generator,
-) -> Comparison | None:
-    """Draw an answered pair to show again with its sides swapped; None where there is none.
-
-    It lies at least `REPEAT_AFTER` comparisons back; while there are not so many, the first one
-    alone may come again, once another was judged after it.
-    """
-    judged = annotator.comparisons.judged().filter(round=round_)
-    ids = list(judged.order_by("-id").values_list("id", flat=True))
-    gap = min(REPEAT_AFTER, max(len(ids) - 1, 1))
-    again = Comparison.objects.filter(
-        may_be_shown(annotator=annotator, rules=rules),
-        pk__in=ids[gap:],
-        purpose=Purpose.RANKING,
-        repeated_as=None,
-    ).select_related("completion_a__prompt", "completion_b")
-    first = _draw_one(again.exclude(prompt=avoid), rng)
-    if first is None:
-        return None
-    return _pair_up(
-        first.completion_a,
-        first.completion_b,
-        round_,
-        annotator,
-        purpose=Purpose.REPEAT,
-        repeats=first,
-        side_a=Side.RIGHT if first.side_a == Side.LEFT else Side.LEFT,
-    )
-
-
-def _known_pairs(
-    run: SelectionRun, annotator: Annotator, rules: RatingRules, use: Purpose
-) -> "QuerySet[GoldPair]":
-    """Find the run's pairs with a known answer that the annotator can read, and can give."""
-    offered = {Outcome.TIE: rules.offers_tie, Outcome.BOTH_BAD: rules.offers_both_bad}
-    return (
-        GoldPair.objects.filter(
-            matching.is_fit(rules, "completion_a"),
-            matching.is_fit(rules, "completion_b"),
-            matching.in_languages_of(annotator, "completion_a__prompt__language"),
-            run=run,
-            use=use,
-            retired_at=None,
-        )
-        .exclude(outcome__in=[outcome for outcome, is_offered in offered.items() if not is_offered])
-        .select_related("completion_a__prompt", "completion_b")
-    )
-
-
-def _show_known(
-    pair: GoldPair, round_: Round, annotator: Annotator, rng: np.random.Generator
-) -> Comparison:
-    return _pair_up(
-        pair.completion_a,
-        pair.completion_b,
-        round_,
-        annotator,
-        purpose=Purpose(pair.use),
-        gold=pair,
-        side_a=_draw_side(rng),
-    )
-
-
-def _pair_up(
-    a: Completion, b: Completion, round_: Round, annotator: Annotator, **fields: Any
-) -> Comparison:
-    comparison = Comparison(
-        round=round_,
-        annotator=annotator,
-        prompt=a.prompt,
-        candidate_a_id=a.candidate_id,
-        candidate_b_id=b.candidate_id,
-        completion_a=a,
-        completion_b=b,
-        **fields,
-    )
-    comparison.may_have_votes = False
-    return comparison
-
-
-def _draw_side(rng: np.random.Generator) -> Side:
-    return Side.LEFT if rng.random() < 0.5 else Side.RIGHT
-
-
-def _draw_one(rows: "QuerySet[Any]", rng: np.random.Generator) -> Any:
-    ids = list(rows.order_by("id").values_list("id", flat=True))
-    return rows.get(pk=int(rng.choice(ids))) if ids else None

@@ -34,6 +34,7 @@ from annotate.ranking.votes import Ballots, check_ballots
 from annotate.services import availability, queue, tallies
 from annotate.services.numbers import json_e_value, json_number
 from annotate.services.pairing import (
+    SETTLING,
     Estimate,
     RoundNow,
     look_at,
@@ -48,8 +49,6 @@ REFRESH_PART = 1_000
 REST = timedelta(seconds=2)
 # Volunteers wait while a look waits for the ledger, so it rather comes back later.
 PATIENCE_MS = 500
-# Comparisons so new may not all be committed in the order of their ids.
-SETTLING = timedelta(seconds=2)
 # Votes on pairs that were under way may come in after a round has closed, until it did.
 LOOK_BACK = timedelta(hours=1)
 # What of a run's rules an answer depends on.

@@ -1,33 +1,25 @@
 """The pairs of candidates among which one annotator's next is drawn.
 
-The estimate is settled; what was drawn since, or was still open, is counted each time, and so is
-what the annotator was given since they were last asked: a process keeps the rest in memory, for
-comparisons stay.
+What others were given is known as `counted` says; what the annotator was given, to the last one: a
+process keeps it in memory, for comparisons stay, and asks what came since.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from django.utils import timezone
 
 from annotate.models import Annotator
 from annotate.models.comparisons import Purpose
 from annotate.ranking.arrays import BoolArray, IntArray
 from annotate.ranking.pairing import Counts
 from annotate.ranking.posterior import PairChances
+from annotate.services.counted import count_drawn, count_judged
 from annotate.services.joined import ask
 from annotate.services.memory import Recent
-from annotate.services.pairing import (
-    Cell,
-    Estimate,
-    RoundNow,
-    as_judge,
-    is_read_by,
-    newest_estimate,
-)
+from annotate.services.pairing import Cell, Estimate, RoundNow, as_judge, is_read_by
 
 
 @dataclass
@@ -48,8 +40,8 @@ class Seen:
     last_prompts: dict[int, int] = field(default_factory=dict)
 
     def add(self, row: Sequence[Any]) -> None:
-        """Take one more in, a row of `_READ_FIELD`."""
-        self.through, a, b, language, _cat, _n, purpose, first, second, prompt, round_id = row
+        """Take one more in, a row of `_READ_GIVEN`."""
+        self.through, a, b, language, purpose, first, second, prompt, round_id = row
         of_two = self.completions.setdefault((a, b), [])
         of_two.append((first, second))
         self.most = max(self.most, len(of_two))
@@ -75,6 +67,9 @@ class Field:
         last_prompt: id of the prompt of the annotator's last comparison in the round.
         settled: id up to which comparisons of the round are settled, but for those that are open.
         open: (k, 3) ids of those, and of their candidates a and b.
+        n_texts: how many completions, by candidate.
+        hidden: ids of completions that were reported, until an admin has looked.
+        n_lately: how many comparisons the round had in the last seconds, at least.
     """
 
     candidates: tuple[int, ...]
@@ -87,6 +82,9 @@ class Field:
     last_prompt: int | None
     settled: int
     open: IntArray
+    n_texts: Mapping[int, int]
+    hidden: tuple[int, ...]
+    n_lately: int
 
     @property
     def n_taken(self) -> int:
@@ -106,91 +104,57 @@ class Field:
 ANNOTATORS_KEPT = 256
 _seen: Recent[tuple[int, int], Seen] = Recent(ANNOTATORS_KEPT)
 
-# `taken_for_ranking` in words of its own.
-TAKEN_BY_PEOPLE = f"""
-  annotator.kind <> '{Annotator.Kind.JUDGE}' AND (
-    comparison.answered_at IS NOT NULL OR comparison.lease_expires_at > %(at)s
-    AND comparison.skipped_at IS NULL AND comparison.dropped_at IS NULL
-  ) AND NOT EXISTS (
-    SELECT FROM annotate_exclusion AS excluded WHERE excluded.run_id = %(run)s
-    AND excluded.annotator_id = comparison.annotator_id AND excluded.undone_number IS NULL
-  )"""
-# Of all rounds, with an id above one, or among those that were open up to there. Asked in one with
-# OR, PostgreSQL would read whatever else is asked of them from the beginning.
-COMPARISONS_SINCE = """(
-  SELECT * FROM annotate_comparison WHERE id > %(settled)s
-  UNION ALL
-  SELECT * FROM annotate_comparison WHERE id = ANY (%(open)s::bigint[]) AND id <= %(settled)s
-)"""
-# What was taken since the estimate, by pair of candidates, language and category; then what the
-# annotator was given since it was last asked, one by one.
-_READ_FIELD = f"""
-SELECT NULL::bigint, comparison.candidate_a_id, comparison.candidate_b_id,
-  prompt.language, prompt.category, count(*),
-  NULL, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint
-FROM {COMPARISONS_SINCE} AS comparison
-  JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
-  JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
-WHERE comparison.round_id = %(round)s
-  AND comparison.purpose = '{Purpose.RANKING}' AND {{taken}}
-GROUP BY 2, 3, 4, 5
-UNION ALL
-SELECT comparison.id, comparison.candidate_a_id, comparison.candidate_b_id,
-  prompt.language, prompt.category, 1, comparison.purpose,
-  comparison.completion_a_id, comparison.completion_b_id, comparison.prompt_id,
-  comparison.round_id
+# What the annotator was given since it was last asked, one by one. The number is in a query of its
+# own, for PostgreSQL plans a statement each time where a value tells it of a quicker way.
+_READ_GIVEN = """
+SELECT comparison.id, comparison.candidate_a_id, comparison.candidate_b_id, prompt.language,
+  comparison.purpose, comparison.completion_a_id, comparison.completion_b_id,
+  comparison.prompt_id, comparison.round_id
 FROM annotate_comparison AS comparison
   JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
-WHERE comparison.annotator_id = %(annotator)s AND comparison.id > %(through)s
+WHERE comparison.annotator_id = %(annotator)s AND comparison.id > (SELECT %(through)s::bigint)
   AND comparison.round_id = ANY (ARRAY(SELECT id FROM annotate_round WHERE run_id = %(run)s))
-ORDER BY 1"""  # noqa: S608 - only names and constants of our own go in
+ORDER BY comparison.id"""
 
 
-def read_field(now: RoundNow, annotator: Annotator) -> Field:
+def read_field(now: RoundNow, annotator: Annotator, *, at_once: bool = False) -> Field:
     """Give what the annotator's next pair of candidates is drawn by; the caller holds them.
 
     An LLM judge's pairs are in balance among its own comparisons; chances follow people's votes.
+
+    Args:
+        at_once: by all that is in the database at this moment.
     """
-    estimate, judge = newest_estimate(now), as_judge(annotator)
-    if judge is not None:
-        none = Estimate.empty(estimate.candidates)
-        estimate = replace(none, chances=estimate.chances, available=estimate.available)
-    place = {candidate: place for place, candidate in enumerate(now.candidates)}
-    cells = estimate.cells.copy()
-    since: list[tuple[int, int, int]] = []
-    key = annotator.pk, now.round.run_id
-    seen = _seen.find(key) or Seen()
-    asked = {
-        "round": now.round.pk,
-        "run": now.round.run_id,
-        "settled": estimate.last_comparison,
-        "open": estimate.open[:, 0].tolist(),
-        "annotator": annotator.pk,
-        "through": seen.through,
-        "at": timezone.now(),
-    }
-    taken = TAKEN_BY_PEOPLE if judge is None else "comparison.annotator_id = %(annotator)s"
-    for row in ask(_READ_FIELD.format(taken=taken), asked):
-        pk, a, b, language, category, n, *_own = row
-        if pk is not None:
-            seen.add(row)
-        elif a in place and b in place:
-            since.append((place[a], place[b], n))
-            cells[language, category] += n
-    _seen.keep(key, seen)
-    met, candidate_met = estimate.add(since)
+    judge = as_judge(annotator)
+    drawn = count_drawn(now, at_once=at_once)
+    met, candidate_met, cells = drawn.copy() if judge is None else count_judged(now, judge)
+    seen = _read_seen(now, annotator)
     return Field(
         candidates=now.candidates,
         met=met,
         candidate_met=candidate_met,
         cells=cells,
-        chances=estimate.chances,
-        allowed=_allow(estimate, annotator, seen, place, now.mask),
+        chances=drawn.estimate.chances,
+        allowed=_allow(drawn.estimate, annotator, seen, drawn.place, now.mask),
         seen=seen,
         last_prompt=seen.last_prompts.get(now.round.pk),
-        settled=estimate.last_comparison,
-        open=estimate.open,
+        settled=drawn.estimate.last_comparison,
+        open=drawn.estimate.open,
+        n_texts=drawn.stock.n_texts,
+        hidden=drawn.stock.hidden,
+        n_lately=drawn.n_lately,
     )
+
+
+def _read_seen(now: RoundNow, annotator: Annotator) -> Seen:
+    """Give what the annotator was given of the run, from memory and what is new."""
+    key = annotator.pk, now.round.run_id
+    seen = _seen.find(key) or Seen()
+    asked = {"annotator": annotator.pk, "run": now.round.run_id, "through": seen.through}
+    for row in ask(_READ_GIVEN, asked):
+        seen.add(row)
+    _seen.keep(key, seen)
+    return seen
 
 
 def _allow(

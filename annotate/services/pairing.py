@@ -2,16 +2,15 @@
 
 Serving fits nothing and counts little. One small question tells how the round stands and which
 version of its estimate is the newest; the estimate itself is read when that has changed. What it
-has of comparisons is settled; those drawn later, and the few that were still open, are counted each
-time, leases with them, and one that runs out is free again. A round without an estimate is counted
-as a whole.
+has of comparisons is settled; those drawn later, and the few that were still open, are counted in
+`counted`, leases with them. A round without an estimate is counted as a whole.
 """
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +37,8 @@ from annotate.services.memory import Newest
 
 Cell = tuple[str, str]  # a language and a category
 NONE_OPEN = np.zeros((0, 3), dtype=np.int64)
+# Comparisons so new may not all be committed in the order of their ids.
+SETTLING = timedelta(seconds=2)
 # Rounds that a process keeps in memory: one of 500 candidates takes some megabytes.
 ROUNDS_KEPT = 16
 
@@ -113,16 +114,6 @@ class Estimate:
     def candidate_met(self) -> Counts:
         """(n,) how often each met any other."""
         return np.asarray(self.met.sum(axis=1))
-
-    def add(self, since: Iterable[tuple[int, int, int]]) -> tuple[Counts, Counts]:
-        """Give `met` and `candidate_met` with (first, second, n) comparisons drawn since."""
-        met, candidate_met = self.met.copy(), self.candidate_met.copy()
-        for first, second, n in since:
-            met[first, second] += n
-            met[second, first] += n
-            candidate_met[first] += n
-            candidate_met[second] += n
-        return met, candidate_met
 
     def readable(self, annotator: Annotator) -> Counts:
         """Give (n, n) the pairs of completions in languages that the annotator reads."""

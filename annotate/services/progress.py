@@ -1,14 +1,16 @@
 """How far a volunteer has come, and how far the run has."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils import timezone
 
-from annotate.models import Annotator, SelectionRun
+from annotate.models import Annotator, Round, SelectionRun
 from annotate.models.comparisons import Purpose
 from annotate.services.joined import ask
+from annotate.services.memory import Recent
 from annotate.services.pairing import RoundNow
 
 
@@ -41,55 +43,52 @@ class Progress:
         )
 
 
+# How old a run's number may be: every page of every volunteer shows it.
+FRESH_S = 0.5
+RUNS_KEPT = 64
+
 _JUDGED = f"""FROM annotate_comparison AS judged WHERE judged.annotator_id = annotator.id
     AND judged.answered_at IS NOT NULL AND judged.purpose <> '{Purpose.PRACTICE}'"""
-_ON_DAY = f"""EXISTS (
-    SELECT {_JUDGED} AND judged.answered_at >= ({{day}})::timestamp AT TIME ZONE %(zone)s
-    AND judged.answered_at < ({{day}} + 1)::timestamp AT TIME ZONE %(zone)s
-  )"""
-# Columns beside an annotator, a run, and its open round with its stop, if any. Each reads an index
-# alone: what the annotator judged, from day to day as long as there was something on the day
-# before, and what was judged in the round, or the run, since a look at its votes.
+_LAST_BEFORE = f"""(SELECT (judged.answered_at AT TIME ZONE %(zone)s)::date {_JUDGED}
+      AND judged.answered_at < ({{day}})::timestamp AT TIME ZONE %(zone)s
+      ORDER BY judged.answered_at DESC LIMIT 1)"""
+# Columns beside an annotator, each from an index alone: what they judged today, and in all; and
+# days in a row, from each to the last one before it on which there was something.
 PROGRESS_COLUMNS = f"""
-  (SELECT count(*) {_JUDGED}
-    AND judged.answered_at >= %(today)s::timestamp AT TIME ZONE %(zone)s),
-  (SELECT count(*) {_JUDGED}),
+  (SELECT ARRAY[
+    count(*) FILTER (
+      WHERE judged.answered_at >= %(today)s::timestamp AT TIME ZONE %(zone)s
+    ), count(*)
+  ] {_JUDGED}),
   (
     WITH RECURSIVE streak (day) AS (
       SELECT last.day FROM (
-        SELECT CASE WHEN {_ON_DAY.format(day="%(today)s::date")}
-        THEN %(today)s::date ELSE %(today)s::date - 1 END AS day
-      ) AS last WHERE {_ON_DAY.format(day="last.day")}
+        SELECT {_LAST_BEFORE.format(day="%(today)s::date + 1")} AS day
+      ) AS last WHERE last.day >= %(today)s::date - 1
       UNION ALL
-      SELECT streak.day - 1 FROM streak WHERE {_ON_DAY.format(day="streak.day - 1")}
+      SELECT streak.day - 1 FROM streak
+      WHERE {_LAST_BEFORE.format(day="streak.day")} = streak.day - 1
     )
     SELECT count(*) FROM streak
-  ),
-  (
-    SELECT COALESCE(sum(COALESCE(look.n_judged, 0) + (
-      SELECT count(*) FROM annotate_comparison AS since
-      WHERE since.round_id = its.id
-      AND since.answered_at > COALESCE(look.judged_by, '-infinity')
-      AND since.answered_at IS NOT NULL AND since.purpose <> '{Purpose.PRACTICE}'
-      AND NOT EXISTS (
-        SELECT FROM annotate_annotator AS judge
-        WHERE judge.id = since.annotator_id AND judge.kind = '{Annotator.Kind.JUDGE}'
-      )
-    )), 0)::bigint
-    FROM annotate_round AS its
-    LEFT JOIN annotate_roundestimate AS look ON look.round_id = its.id
-    WHERE its.run_id = run.id AND its.id = COALESCE(CASE
-      WHEN round.votes_wanted IS NOT NULL AND (stop.id IS NULL OR NOT decision.stops_early)
-      THEN round.id END, its.id)
   )"""  # noqa: S608 - only names and constants of our own go in
-N_COLUMNS = 4
+N_COLUMNS = 2
 _PROGRESS = f"""SELECT {PROGRESS_COLUMNS}
-FROM (SELECT %(annotator)s::bigint AS id) AS annotator
-  LEFT JOIN annotate_selectionrun AS run ON run.id = %(run)s
-  LEFT JOIN annotate_round AS round ON round.run_id = run.id
-    AND round.opened_at IS NOT NULL AND round.closed_at IS NULL
-  LEFT JOIN annotate_stop AS stop ON stop.round_id = round.id
-  LEFT JOIN annotate_decisionrules AS decision ON decision.run_id = run.id"""  # noqa: S608 - only names and constants of our own go in
+FROM (SELECT %(annotator)s::bigint AS id) AS annotator"""  # noqa: S608 - only names and constants of our own go in
+# What was judged in a round, or in all of a run's: up to the last look at each, and since.
+_JUDGED_IN = f"""
+SELECT COALESCE(sum(COALESCE(look.n_judged, 0) + (
+  SELECT count(*) FROM annotate_comparison AS since
+  WHERE since.round_id = its.id
+  AND since.answered_at > COALESCE(look.judged_by, '-infinity')
+  AND since.answered_at IS NOT NULL AND since.purpose <> '{Purpose.PRACTICE}'
+  AND NOT EXISTS (
+    SELECT FROM annotate_annotator AS judge
+    WHERE judge.id = since.annotator_id AND judge.kind = '{Annotator.Kind.JUDGE}'
+  )
+)), 0)::bigint
+FROM annotate_round AS its
+  LEFT JOIN annotate_roundestimate AS look ON look.round_id = its.id
+WHERE its.run_id = %(run)s AND its.id = COALESCE(%(round)s::bigint, its.id)"""  # noqa: S608 - only names and constants of our own go in
 
 
 def progress_of(
@@ -105,17 +104,50 @@ def progress_of(
     Args:
         now: the run's open round as it stands; None where none is open.
     """
-    asked = {"annotator": annotator and annotator.pk, "run": run and run.pk}
-    values = ask(_PROGRESS, asked | today_here())[0]
-    return read_progress(values, now) if run else Progress(*values[:3])
+    values = ask(_PROGRESS, {"annotator": annotator and annotator.pk, **today_here()})[0]
+    return read_progress(values, run, now)
 
 
-def read_progress(values: Sequence[Any], now: RoundNow | None) -> Progress:
-    """Read `PROGRESS_COLUMNS`."""
+def read_progress(
+    values: Sequence[Any], run: SelectionRun | None, now: RoundNow | None
+) -> Progress:
+    """Read `PROGRESS_COLUMNS`, and tell how far a run is beside them."""
+    (today, total), streak = values
+    if run is None:
+        return Progress(today, total, streak)
     wants = None if now is None or now.is_decided else now.round.votes_wanted
-    today, total, streak, n_judged = values
+    n_judged = _count_judged(run, None if now is None or wants is None else now.round)
     run_votes = n_judged if wants is None else min(n_judged, wants)
     return Progress(today, total, streak, run_votes, wants)
+
+
+@dataclass
+class _Number:
+    """What was judged in a run or in its round, and when that was read."""
+
+    n: int
+    read_at: float
+
+
+_numbers: Recent[tuple[int, int | None], _Number] = Recent(RUNS_KEPT)
+
+
+def note_judged(round_: Round) -> None:
+    """Count one that this process has taken, so that whoever votes sees it counted."""
+    for key in ((round_.run_id, None), (round_.run_id, round_.pk)):
+        if (number := _numbers.find(key)) is not None:
+            number.n += 1
+
+
+def _count_judged(run: SelectionRun, round_: Round | None) -> int:
+    """Count what was judged in a round, None: in all of the run's; a moment ago is good enough."""
+    key = run.pk, None if round_ is None else round_.pk
+    number, now = _numbers.find(key), time.monotonic()
+    if number is None or now - number.read_at >= FRESH_S:
+        ((n,),) = ask(_JUDGED_IN, {"run": key[0], "round": key[1]})
+        number = _Number(n, now)
+        _numbers.keep(key, number)
+    return number.n
 
 
 def today_here() -> dict[str, Any]:

@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 
 from annotate.models import Annotator, Comparison, RatingRules, Round, Vote
 from annotate.models.comparisons import Purpose
-from annotate.services import ballots, drawing, errors, estimating, turns, waiting
+from annotate.services import ballots, drawing, errors, estimating, matches, turns, waiting
 from annotate.services.joined import ask
 from annotate.services.pairing import RoundNow
+from annotate.services.progress import note_judged
 
 # The vote, the end of its comparison, and the next one, which the browser shows at once.
 _WRITE = """
@@ -137,10 +138,11 @@ class Sitting:
             return others[0]
         while True:
             drawn = drawing.draw_comparison(now=now, annotator=self.annotator, rng=self._rng)
-            # Else others have been given it since, as many as may be, and another is drawn.
             if waiting.keep_drawn(drawn, is_shown=after is None):
                 line.append(drawn)
                 return drawn
+            # Others have been given it since, as many as may be: another is drawn.
+            matches.forget((drawn.round_id, drawn.candidate_a_id, drawn.candidate_b_id))
 
     @cached_property
     def _waiting(self) -> list[Comparison]:
@@ -193,7 +195,10 @@ class Sitting:
     ) -> None:
         comparison.answered_at, comparison.dropped_at = at, None
         self._line.leave(comparison)
-        self.n_judged += comparison.purpose != Purpose.PRACTICE
+        if comparison.purpose != Purpose.PRACTICE:
+            self.n_judged += 1
+            if self.annotator.kind != Annotator.Kind.JUDGE:
+                note_judged(comparison.round)
         if following is not None and following.shown_at is None:
             following.shown_at, following.lease_expires_at = at, leased_until
 

@@ -1,8 +1,9 @@
 """Which two texts come next, of two candidates: from what a process keeps in memory of both.
 
 A candidate's completions are never changed, so they are read again only when there are more. How
-often two completions have met is settled up to the last look at the round; what came since, or was
-still open, is read each time. So a draw costs the same however many prompts and votes there are.
+often two completions have met is settled up to the last look at the round; what came since is read
+now and then, and added when a process hears of it. So a draw costs the same however many prompts
+and votes there are.
 """
 
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ import numpy as np
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from annotate.models import Annotator, Completion, Prompt, Round
-from annotate.models.comparisons import Purpose
+from annotate.models import Annotator, Comparison, Completion, Prompt, Round
+from annotate.models.comparisons import Purpose, Side
 from annotate.ranking.arrays import BoolArray, IntArray
-from annotate.services.fields import COMPARISONS_SINCE, TAKEN_BY_PEOPLE, Field
+from annotate.services import matches
+from annotate.services.counted import COMPARISONS_SINCE, TAKEN_BY_PEOPLE
+from annotate.services.fields import Field
 from annotate.services.joined import (
     BESIDE_THE_REPLIES,
     BESIDE_THE_TURNS,
@@ -23,15 +26,12 @@ from annotate.services.joined import (
     Parts,
     ask,
 )
+from annotate.services.matches import Codes, Matches
 from annotate.services.memory import Recent
 from annotate.services.pairing import Cell, RoundNow, is_read_by
 
-# A candidate with 1,000 completions takes 30 kB, two that met 1,000 times take 25 kB.
+# A candidate with 1,000 completions takes 30 kB.
 CANDIDATES_KEPT = 2_000
-MEETINGS_KEPT = 4_000
-
-Codes = NDArray[np.complex128]
-"""Two ids as one number: id of completion a + i · id of completion b; exact below 2^53."""
 
 
 @dataclass(frozen=True)
@@ -56,38 +56,6 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Meetings:
-    """How often completions of two candidates have met, up to comparison `through`.
-
-    Attributes:
-        open: ids of comparisons up to that one which are not in it, for they were open.
-        excluded: number of the run's last exclusion; a later one makes all of it void.
-        codes, n: (k,) which two, ascending, and how often.
-    """
-
-    through: int
-    open: tuple[int, ...]
-    excluded: int
-    codes: Codes
-    n: IntArray
-
-    def add(self, codes: Codes, *, through: int, open_: tuple[int, ...]) -> "Meetings":
-        """Give them with others, one each."""
-        joined = np.concatenate([self.codes, codes])
-        times = np.concatenate([self.n, np.ones(len(codes), dtype=np.int64)])
-        known, place = np.unique(joined, return_inverse=True)
-        n = np.bincount(place, weights=times, minlength=len(known)).astype(np.int64)
-        return Meetings(through, open_, self.excluded, known, n)
-
-    def of(self, codes: Codes) -> IntArray:
-        """Give how often each of these has met."""
-        if len(self.codes) == 0:
-            return np.zeros(len(codes), dtype=np.int64)
-        place = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        return np.where(self.codes[place] == codes, self.n[place], 0)
-
-
-@dataclass(frozen=True)
 class Chosen:
     """Two completions, and how often they have met."""
 
@@ -100,14 +68,16 @@ _PAIR = Parts(
     Columns(Completion, "completion", without=BESIDE_THE_REPLIES),
     Columns(Prompt, "prompt", without=BESIDE_THE_TURNS),
 )
-_TAKE_TWO = f"""
-SELECT {_PAIR.sql}, (SELECT {{lock}}(hashint8extended(%(a)s, %(b)s)))
+_READ_TWO = f"""
+SELECT {_PAIR.sql}, {{is_ours}}
 FROM annotate_completion AS completion
   JOIN annotate_prompt AS prompt ON prompt.id = completion.prompt_id
-WHERE completion.id IN (%(a)s, %(b)s)"""  # noqa: S608 - only names and constants of our own go in
+WHERE completion.id IN (%(a)s, %(b)s) AND NOT EXISTS (
+  SELECT FROM annotate_report AS report WHERE report.completion_id IN (%(a)s, %(b)s)
+  AND (report.looked_at IS NULL OR report.is_upheld)
+)"""  # noqa: S608 - only names and constants of our own go in
 
 _texts: Recent[int, Texts] = Recent(CANDIDATES_KEPT)
-_meetings: Recent[tuple[int, int, int], Meetings] = Recent(MEETINGS_KEPT)
 
 _READ_TEXTS = """
 SELECT completion.id, completion.prompt_id, completion.text_digest, completion.names_maker <> '',
@@ -121,24 +91,13 @@ FROM annotate_completion AS completion
   JOIN annotate_prompt AS prompt ON prompt.id = completion.prompt_id
 WHERE completion.candidate_id = %(candidate)s
 ORDER BY completion.prompt_id, completion.id"""
-_READ_TWO = f"""
-SELECT
-  (SELECT count(*) FROM annotate_completion WHERE candidate_id = %(a)s),
-  (SELECT count(*) FROM annotate_completion WHERE candidate_id = %(b)s),
-  ARRAY(
-    SELECT report.completion_id FROM annotate_report AS report
-    JOIN annotate_completion AS completion ON completion.id = report.completion_id
-    WHERE (report.looked_at IS NULL OR report.is_upheld)
-    AND completion.candidate_id IN (%(a)s, %(b)s)
-  ),
-  ARRAY(
-    SELECT ARRAY[comparison.id, comparison.completion_a_id, comparison.completion_b_id]
-    FROM {COMPARISONS_SINCE} AS comparison
-    JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
-    WHERE comparison.round_id = %(round)s AND comparison.candidate_a_id = %(a)s
-    AND comparison.candidate_b_id = %(b)s
-    AND comparison.purpose = '{Purpose.RANKING}' AND {TAKEN_BY_PEOPLE}
-  )"""  # noqa: S608 - only names and constants of our own go in
+_READ_MET = f"""
+SELECT comparison.id, comparison.completion_a_id, comparison.completion_b_id
+FROM {COMPARISONS_SINCE} AS comparison
+  JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
+WHERE comparison.round_id = %(round)s AND comparison.candidate_a_id = %(a)s
+AND comparison.candidate_b_id = %(b)s
+AND comparison.purpose = '{Purpose.RANKING}' AND {TAKEN_BY_PEOPLE}"""  # noqa: S608 - only names and constants of our own go in
 
 
 def choose_two(
@@ -150,6 +109,7 @@ def choose_two(
     avoid: int | None,
     without: set[tuple[int, int]],
     rng: np.random.Generator,
+    at_once: bool = False,
 ) -> Chosen | None:
     """Choose two completions of two candidates that the annotator has not seen and can read.
 
@@ -162,35 +122,34 @@ def choose_two(
         two: the candidates, the lower id first.
         avoid: id of a prompt that is not to be shown; None where any may be.
         without: pairs of completions that are not to be given.
+        at_once: by what the database has at this moment of how often they have met.
 
     Returns:
         None where nothing is left.
     """
-    a, b, hidden, meetings = _read_two(now, two, field)
-    rows_a, rows_b = _meet(a.prompts, b.prompts)
-    ids_a, ids_b = a.ids[rows_a], b.ids[rows_b]
-    codes = ids_a + 1j * ids_b
-    n = meetings.of(codes)
-    fit = a.digests[rows_a] != b.digests[rows_b]
-    fit &= (a.is_asked & _asks(now.round, a.is_held_out))[rows_a]
-    is_read = [is_read_by(annotator, tag) for tag, _category in a.cells]
-    fit &= np.array(is_read, dtype=np.bool_)[a.cell[rows_a]]
+    of_two = _match(now, two, field, at_once=at_once)
+    fit = of_two.may_meet
+    is_read = np.array([is_read_by(annotator, tag) for tag, _category in of_two.cells], np.bool_)
+    if not is_read.all():
+        fit = fit & is_read[of_two.cell]
     if now.rules.leaves_out_maker_names:
-        fit &= ~(a.names_maker[rows_a] | b.names_maker[rows_b])
+        fit = fit & ~of_two.names_maker
     if avoid is not None:
-        fit &= a.prompts[rows_a] != avoid
-    if hidden:
-        fit &= ~(np.isin(ids_a, hidden) | np.isin(ids_b, hidden))
+        fit = fit & (of_two.prompts != avoid)
+    if field.hidden:
+        is_hidden = np.isin(of_two.codes.real, field.hidden)
+        fit = fit & ~(is_hidden | np.isin(of_two.codes.imag, field.hidden))
     if not_again := [*field.seen.completions.get(two, ()), *without]:
-        fit &= ~np.isin(codes, _code(not_again))
+        fit = fit & ~np.isin(of_two.codes, _code(not_again))
     left = np.flatnonzero(fit)
     if len(left) == 0:
         return None
-    keys = _order(a, rows_a, rows_b, n, field, now.decision.votes_per_pair)
-    for key in keys:
+    n = of_two.n
+    for key in _order(of_two, n, field, now.decision.votes_per_pair):
         left = left[key[left] == key[left].min()]
     row = left[rng.integers(len(left))]
-    return Chosen(int(ids_a[row]), int(ids_b[row]), int(n[row]))
+    code = of_two.codes[row]
+    return Chosen(int(code.real), int(code.imag), int(n[row]))
 
 
 def take_two(a: int, b: int, *, waits: bool) -> tuple[Completion, Completion] | None:
@@ -198,46 +157,117 @@ def take_two(a: int, b: int, *, waits: bool) -> tuple[Completion, Completion] | 
 
     Args:
         waits: for whoever is given them now; else the answer is then None.
+
+    Returns:
+        None too where one of them was reported, and nobody has looked yet.
     """
     lock = "pg_advisory_xact_lock" if waits else "pg_try_advisory_xact_lock"
+    return _read_two(a, b, is_ours=f"(SELECT {lock}(hashint8extended(%(a)s, %(b)s)))")
+
+
+def read_two(a: int, b: int) -> tuple[Completion, Completion] | None:
+    """Read two completions; None where one of them was reported, and nobody has looked yet."""
+    return _read_two(a, b, is_ours="true")
+
+
+def pair_up(
+    a: Completion, b: Completion, round_: Round, annotator: Annotator, **fields: Any
+) -> Comparison:
+    """Make a comparison of two completions, which is not stored."""
+    comparison = Comparison(
+        round=round_,
+        annotator=annotator,
+        prompt=a.prompt,
+        candidate_a_id=a.candidate_id,
+        candidate_b_id=b.candidate_id,
+        completion_a=a,
+        completion_b=b,
+        **fields,
+    )
+    comparison.may_have_votes = False
+    return comparison
+
+
+def draw_side(rng: np.random.Generator) -> Side:
+    """Draw the side on which completion a stands."""
+    return Side.LEFT if rng.random() < 0.5 else Side.RIGHT
+
+
+def _read_two(a: int, b: int, *, is_ours: str) -> tuple[Completion, Completion] | None:
     found = {}
-    for values in ask(_TAKE_TWO.format(lock=lock), {"a": a, "b": b}):
-        (completion, prompt), (is_ours,) = _PAIR.take(values)
+    for values in ask(_READ_TWO.format(is_ours=is_ours), {"a": a, "b": b}):
+        (completion, prompt), (is_mine,) = _PAIR.take(values)
         completion.prompt = prompt
         found[completion.pk] = completion
-        if is_ours is False:
+        if is_mine is False:
             return None
-    return found[a], found[b]
+    return (found[a], found[b]) if len(found) == 2 else None
 
 
-def _order(
-    a: Texts, rows_a: IntArray, rows_b: IntArray, n: IntArray, field: Field, votes_per_pair: int
-) -> list[IntArray]:
+def _order(of_two: Matches, n: IntArray, field: Field, votes_per_pair: int) -> list[IntArray]:
     """Give what is to be least, one after another, for the pairs of completions."""
     is_full = n >= votes_per_pair
-    stage = np.where(n == 0, 1, np.where(is_full, 2, 0))
-    cell = a.cell[rows_a]
-    of_round = np.array([field.cells[each] for each in a.cells], dtype=np.int64)
-    _prompts, prompt = np.unique(a.prompts[rows_a], return_inverse=True)
-    uses = [np.bincount(rows, weights=n)[rows] for rows in (rows_a, rows_b)]
+    of_round = np.array([field.cells[each] for each in of_two.cells], dtype=np.int64)
     return [
-        stage,
+        np.where(n == 0, 1, np.where(is_full, 2, 0)),
         np.where(is_full, n, 0),
-        np.bincount(cell, weights=n)[cell],
-        of_round[cell],
-        np.bincount(prompt, weights=n)[prompt],
-        uses[0] + uses[1],
+        _sum_up(of_two.cell, n),
+        of_round[of_two.cell],
+        _sum_up(of_two.prompt, n),
+        _sum_up(of_two.use_a, n) + _sum_up(of_two.use_b, n),
     ]
 
 
-def _read_two(
-    now: RoundNow, two: tuple[int, int], field: Field
-) -> tuple[Texts, Texts, list[int], Meetings]:
-    """Read what there is of two candidates, what is hidden of it, and how often they have met."""
+def _sum_up(of: IntArray, n: IntArray) -> IntArray:
+    """Give to each the sum over all that are of the same."""
+    return np.asarray(np.bincount(of, weights=n)[of])
+
+
+def _match(now: RoundNow, two: tuple[int, int], field: Field, *, at_once: bool) -> Matches:
+    """Give what two candidates can be compared on, from memory where it is of today's texts."""
     key = (now.round.pk, *two)
-    known = _meetings.find(key)
-    if known is None or known.excluded != now.last_exclusion or known.through > field.settled:
-        known = Meetings(0, (), now.last_exclusion, _code([]), np.zeros(0, dtype=np.int64))
+    n_texts = field.n_texts[two[0]], field.n_texts[two[1]]
+    known = matches.find(key)
+    if (
+        known is None
+        or known.n_texts != n_texts
+        or known.excluded != now.last_exclusion
+        or known.through > field.settled
+    ):
+        known = _match_texts(now, two, n_texts)
+    elif known.is_fresh and not at_once:
+        return known
+    read = _read_met(now, two, field, known)
+    matches.keep(key, read)
+    return read
+
+
+def _match_texts(now: RoundNow, two: tuple[int, int], n_texts: tuple[int, int]) -> Matches:
+    """Match completions that stand on one prompt; none has met yet."""
+    a, b = (_texts_of(candidate, n) for candidate, n in zip(two, n_texts, strict=True))
+    rows_a, rows_b = _meet(a.prompts, b.prompts)
+    differ = a.digests[rows_a] != b.digests[rows_b]
+    prompts = a.prompts[rows_a]
+    return Matches(
+        codes=a.ids[rows_a] + 1j * b.ids[rows_b],
+        prompts=prompts,
+        prompt=np.unique(prompts, return_inverse=True)[1].astype(np.int32),
+        use_a=rows_a.astype(np.int32),
+        use_b=rows_b.astype(np.int32),
+        cell=a.cell[rows_a].astype(np.int32),
+        cells=a.cells,
+        may_meet=differ & (a.is_asked & _asks(now.round, a.is_held_out))[rows_a],
+        names_maker=a.names_maker[rows_a] | b.names_maker[rows_b],
+        n_texts=n_texts,
+        excluded=now.last_exclusion,
+        through=0,
+        open=(),
+        settled=np.zeros(len(prompts), dtype=np.int32),
+    )
+
+
+def _read_met(now: RoundNow, two: tuple[int, int], field: Field, known: Matches) -> Matches:
+    """Read how often they have met since what is settled, and settle what the last look has."""
     asked = {
         "round": now.round.pk,
         "run": now.round.run_id,
@@ -247,18 +277,18 @@ def _read_two(
         "open": list(known.open),
         "at": timezone.now(),
     }
-    n_a, n_b, hidden, met = ask(_READ_TWO, asked)[0]
-    ids = np.array([row[0] for row in met], dtype=np.int64)
-    codes = _code([(first, second) for _id, first, second in met])
+    met = {pk: (first, second) for pk, first, second in ask(_READ_MET, asked)}
+    open_ = known.open
+    settled: list[tuple[int, int]] = []
     if field.settled > known.through:
-        open_ = field.open[(field.open[:, 1:] == two).all(axis=1), 0]
-        is_settled = (ids <= field.settled) & ~np.isin(ids, open_)
-        known = known.add(codes[is_settled], through=field.settled, open_=tuple(open_.tolist()))
-        _meetings.keep(key, known)
-        codes = codes[~is_settled]
-    if len(codes):
-        known = known.add(codes, through=known.through, open_=known.open)
-    return _texts_of(two[0], n_a), _texts_of(two[1], n_b), hidden, known
+        open_ = tuple(field.open[(field.open[:, 1:] == two).all(axis=1), 0].tolist())
+        ids = [pk for pk in met if pk <= field.settled and pk not in open_]
+        settled = [met.pop(pk) for pk in ids]
+    through = max(field.settled, known.through)
+    read = known.with_settled(_code(settled), through=through, open_=open_)
+    for pk, completions in met.items():
+        read.add(pk, complex(*completions))
+    return read
 
 
 def _texts_of(candidate: int, n: int) -> Texts:

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from annotate.models import Annotator, Comparison, Completion, Prompt, RatingRules, Round
 from annotate.models.comparisons import ComparisonQuerySet, Purpose
 from annotate.services import drawing, errors
-from annotate.services.fields import TAKEN_BY_PEOPLE
+from annotate.services.counted import TAKEN_BY_PEOPLE, note_drawn
 from annotate.services.joined import (
     BESIDE_THE_REPLIES,
     BESIDE_THE_TURNS,
@@ -53,14 +53,7 @@ SELECT {_PLACE.sql},
   EXISTS (
     SELECT FROM annotate_report AS report WHERE report.completion_id IN (a.id, b.id)
     AND (report.looked_at IS NULL OR report.is_upheld)
-  ),
-  (
-    SELECT count(*) FROM annotate_comparison AS judged
-    JOIN annotate_round AS its ON its.id = judged.round_id
-    WHERE judged.annotator_id = %(annotator)s AND judged.answered_at >= %(since)s
-    AND judged.answered_at IS NOT NULL
-    AND judged.purpose <> '{Purpose.PRACTICE}' AND its.run_id = %(run)s
-  )
+  ), {{n_judged}}
 FROM annotate_comparison AS comparison
   JOIN annotate_round AS round ON round.id = comparison.round_id
   JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
@@ -77,6 +70,13 @@ WHERE comparison.id = ANY (ARRAY(
   )
 ))
 ORDER BY comparison.id"""  # noqa: S608 - only names and constants of our own go in
+_JUDGED_SINCE = f"""(
+    SELECT count(*) FROM annotate_comparison AS judged
+    JOIN annotate_round AS its ON its.id = judged.round_id
+    WHERE judged.annotator_id = %(annotator)s AND judged.answered_at >= %(since)s
+    AND judged.answered_at IS NOT NULL
+    AND judged.purpose <> '{Purpose.PRACTICE}' AND its.run_id = %(run)s
+  )"""  # noqa: S608 - only names and constants of our own go in
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def read_line(
         "since": _midnight() if counts else None,
     }
     line = Line([], None if round_ is None else round_.pk, None)
-    for values in ask(_LINE, asked):
+    for values in ask(_LINE.format(n_judged=_JUDGED_SINCE if counts else "0"), asked):
         (comparison, prompt, a, b), rest = _PLACE.take(values)
         comparison.prompt, comparison.completion_a, comparison.completion_b = prompt, a, b
         comparison.annotator = annotator
@@ -282,10 +282,13 @@ def keep_drawn(comparison: Comparison, *, is_shown: bool) -> bool:
         "at": now,
     }
     kept = ask(_KEEP_DRAWN, values)
-    if kept:
-        comparison.pk = kept[0][0]
-        comparison._state.adding = False
-    return bool(kept)
+    if not kept:
+        return False
+    comparison.pk = kept[0][0]
+    comparison._state.adding = False
+    if comparison.purpose == Purpose.RANKING and comparison.annotator.kind != Annotator.Kind.JUDGE:
+        note_drawn(comparison)
+    return True
 
 
 def show_next(comparison: Comparison) -> None:

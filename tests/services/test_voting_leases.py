@@ -274,6 +274,7 @@ def test_lease_practice_goes_on_in_the_next_round() -> None:
 
 
 @pytest.mark.parametrize(("n_candidates", "n_prompts"), [(2, 3), (6, 12)])
+@pytest.mark.counts_later
 def test_a_cycle_of_votes_asks_as_often_of_the_database_with_many_rows(
     n_candidates: int, n_prompts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,12 +73,12 @@ def test_progress_names_no_goal_once_the_round_has_its_answer() -> None:
 
 
 @pytest.mark.django_db
-def test_progress_takes_one_query_whatever_was_judged() -> None:
+def test_progress_takes_two_queries_whatever_was_judged() -> None:
     round_, annotator = make.make_open_round(n_prompts=6), make.make_annotator()
     now = look_at(round_)
-    assert count_queries(lambda: progress_of(annotator, round_.run, now)) == 1
+    assert count_queries(lambda: progress_of(annotator, round_.run, now)) == 2
     cast_votes(round_, annotator, 6)
-    assert count_queries(lambda: progress_of(annotator, round_.run, now)) == 1
+    assert count_queries(lambda: progress_of(annotator, round_.run, now)) == 2
 
 
 @pytest.mark.django_db

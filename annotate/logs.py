@@ -53,11 +53,14 @@ class PlainLines(logging.Formatter):
     """`12:34:56 INFO annotate.requests: GET 200 rate 8 ms [request 5f0c…]`, with a traceback."""
 
     def __init__(self) -> None:
-        super().__init__("{asctime} {levelname} {name}: {message}", "%H:%M:%S", style="{")
+        super().__init__("{message}", style="{")
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record as a person reads it."""
-        line, _newline, rest = without_secrets(super().format(record)).partition("\n")
+        at = datetime.fromtimestamp(record.created).astimezone()
+        said = without_secrets(super().format(record))
+        whole = f"{at:%H:%M:%S} {record.levelname} {record.name}: {said}"
+        line, _newline, rest = whole.partition("\n")
         named = (("request", REQUEST_ID.get()), ("job", _job(record)))
         place = ", ".join(f"{kind} {name}" for kind, name in named if name)
         line = f"{line} [{place}]" if place else line

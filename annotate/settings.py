@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from annotate import logs
@@ -101,7 +100,6 @@ MIDDLEWARE = [
     # Before all that may answer by itself, so that files carry these headers as pages do.
     "django.middleware.security.SecurityMiddleware",
     "annotate.headers.HeadersMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # It pads every answer by a random length, so that sizes tell nothing of secrets (BREACH).
     "annotate.compression.CompressionMiddleware",
@@ -246,16 +244,6 @@ WHITENOISE_USE_FINDERS = True
 # Only for a web server that is to serve the files by itself, after a collectstatic.
 STATIC_ROOT = os.environ.get("STATIC_ROOT")
 
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "object-src": [NONE],
-        "base-uri": [NONE],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-    }
-}
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True

@@ -38,6 +38,7 @@ SCRIPTS: dict[str, frozenset[str]] = {
 UNSPACED_LANGUAGES = frozenset({"ja", "km", "lo", "my", "th", "zh"})
 
 
+@lru_cache(maxsize=4_096)
 def primary_subtag(language: str) -> str:
     """Return `ja` for `ja`, `ja-JP` and `JA_jp`."""
     return re.split(r"[-_]", language.strip().lower(), maxsplit=1)[0]

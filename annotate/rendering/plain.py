@@ -33,6 +33,8 @@ def render_plain(text: str) -> str:
     mark there, and none of them reorders anything outside of that element. After `MAX_MARKED` runs
     they are replaced, so that the text content is then as long as the text, and not all of it.
     """
+    if text.isascii() and text.isprintable():
+        return html.escape(text)
     numbers = count()
     escaped = html.escape(text.replace("\r\n", "\n").replace("\r", "\n"))
     return _SIGNS.sub(lambda found: _wrap(found, next(numbers)), escaped)

@@ -1,12 +1,13 @@
 """Look at a round's votes in the background, for the pairs that come next and for its page.
 
 A look is one row, `RoundEstimate`, written anew after about every tenth vote, and in a large round
-after every thousandth part more, for a look takes longer the more votes there are. Nobody who votes
-waits for one.
+after every thousandth part more and a rest, for a look takes longer the more votes there are.
+Nobody who votes waits for one.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,10 @@ from annotate.services.vote_columns import number_pairs, read_votes
 
 REFRESH_EVERY = 10  # votes, or a thousandth part of those that the last look was at
 REFRESH_PART = 1_000
-# Where many vote at once, looks do not follow each other at once.
+# Where many vote at once, looks do not follow each other at once; and a look at many votes, which
+# takes some 20 µs for each, rests ten times as long as it took.
 REST = timedelta(seconds=2)
+REST_FOR_VOTE = timedelta(microseconds=200)
 # Volunteers wait while a look waits for the ledger, so it rather comes back later.
 PATIENCE_MS = 500
 # Votes on pairs that were under way may come in after a round has closed, until it did.
@@ -74,9 +77,10 @@ def note_vote(*, vote: Vote, round_: Round, now: RoundNow | None) -> None:
     """
     n_looked_at = 0 if now is None else now.n_looked_at
     if vote.pk % max(REFRESH_EVERY, n_looked_at // REFRESH_PART) == 0:
-        looked_at = now.stamp[1] if now and now.stamp else None
-        is_fresh = looked_at is not None and timezone.now() - looked_at < REST
-        request_refresh(round_=round_, in_s=REST.seconds if is_fresh else 0)
+        left = timedelta(0)
+        if now is not None and now.stamp is not None:
+            left = max(REST, n_looked_at * REST_FOR_VOTE) - (timezone.now() - now.stamp[1])
+        request_refresh(round_=round_, in_s=max(0, ceil(left.total_seconds())))
 
 
 def note_exclusion(*, run: SelectionRun) -> None:

@@ -7,7 +7,7 @@ is text that is made once: composing it anew would take longer than it runs.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Model
 from psycopg import Cursor
 from psycopg.types.numeric import Int8Dumper
@@ -67,8 +67,24 @@ def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     them; so values are bound there, and one that may be null needs a type in the statement where
     nothing else there tells it. Django's own statements have their values in their text.
     """
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
+    if connection.connection is None or connection.in_atomic_block:
+        connection.ensure_connection()
+        return _ask(sql, values)
+    try:
+        rows = _ask(sql, values)
+    except (OperationalError, InterfaceError):
+        # One that was kept from an earlier request may be lost by now; another is not, or is
+        # refused. Outside of a transaction these statements only read, so it is asked again.
+        if connection.health_check_done:  # type: ignore[attr-defined]
+            raise
+        connection.close()
+        connection.ensure_connection()
+        rows = _ask(sql, values)
+    connection.health_check_done = True  # type: ignore[attr-defined]
+    return rows
+
+
+def _ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     bound = Cursor(connection.connection)
     # By its value an integer would be of one of four types, and each has a statement of its own.
     bound.adapters.register_dumper(int, Int8Dumper)

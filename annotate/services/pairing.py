@@ -269,7 +269,8 @@ def is_read_by(annotator: Annotator, tag: str) -> bool:
     """Tell whether the annotator reads a language; who was never asked gets them all."""
     if annotator.kind == Annotator.Kind.SIMULATED or not annotator.languages:
         return True
-    return primary_subtag(tag) in {primary_subtag(own) for own in annotator.languages}
+    read = primary_subtag(tag)
+    return any(primary_subtag(own) == read for own in annotator.languages)
 
 
 def newest_estimate(now: RoundNow) -> Estimate:

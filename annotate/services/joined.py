@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Model
 from psycopg import Cursor
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8Dumper
 
 Row = TypeVar("Row", bound=Model)
@@ -88,6 +89,8 @@ def _ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     bound = Cursor(connection.connection)
     # By its value an integer would be of one of four types, and each has a statement of its own.
     bound.adapters.register_dumper(int, Int8Dumper)
+    # Django's own reads times likewise, in the connection's zone, which is UTC, and in Python.
+    bound.adapters.register_loader("timestamptz", TimestamptzLoader)
     with connection._prepare_cursor(bound) as cursor:  # type: ignore[attr-defined]
         cursor.execute(sql, values)
         return list(cursor.fetchall())

@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.context_processors import csrf
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -325,5 +327,9 @@ def _render(
         # Votes that wait in a browser are sent for nobody but whoever cast them.
         "owner": salted_hmac("kurabe.votes", str(annotator.pk)).hexdigest()[:16],
     }
-    template = "rate/_comparison.html" if request.htmx else "rate/page.html"
-    return render(request, template, context, status=status)
+    if not request.htmx:
+        return render(request, "rate/page.html", context, status=status)
+    # A part of a page, without what every page has.
+    of_part = {"request": request, "messages": messages.get_messages(request), **csrf(request)}
+    part = render_to_string("rate/_comparison.html", context | of_part)
+    return HttpResponse(part, status=status)

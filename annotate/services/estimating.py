@@ -47,9 +47,9 @@ from annotate.services.vote_columns import number_pairs, read_votes
 REFRESH_EVERY = 10  # votes, or a thousandth part of those that the last look was at
 REFRESH_PART = 1_000
 # Where many vote at once, looks do not follow each other at once; and a look at many votes, which
-# takes some 20 µs for each, rests ten times as long as it took.
+# takes some 5 µs for each, rests ten times as long as it took.
 REST = timedelta(seconds=2)
-REST_FOR_VOTE = timedelta(microseconds=200)
+REST_FOR_VOTE = timedelta(microseconds=50)
 # Volunteers wait while a look waits for the ledger, so it rather comes back later.
 PATIENCE_MS = 500
 # Votes on pairs that were under way may come in after a round has closed, until it did.

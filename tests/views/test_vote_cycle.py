@@ -147,6 +147,12 @@ def test_a_large_round_is_looked_at_after_a_thousandth_part_more(
     for _vote in range(10):
         volunteer.vote()
     assert asked == [2, 0]
+    # A look at a million votes takes seconds, and rests ten times as long.
+    RoundEstimate.objects.filter(round=round_).update(n_votes=10**6, made_at=timezone.now())
+    monkeypatch.setattr(estimating, "REFRESH_PART", 10**5)
+    for _vote in range(10):
+        volunteer.vote()
+    assert asked == [2, 0, 50]
 
 
 REFUSE_COMPARISONS = """

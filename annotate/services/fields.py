@@ -13,7 +13,7 @@ import numpy as np
 
 from annotate.models import Annotator
 from annotate.models.comparisons import Purpose
-from annotate.ranking.arrays import BoolArray, IntArray
+from annotate.ranking.arrays import BoolArray
 from annotate.ranking.pairing import Counts
 from annotate.ranking.posterior import PairChances
 from annotate.services.counted import count_drawn, count_judged
@@ -65,8 +65,6 @@ class Field:
         allowed: (n, n) pairs that have something left for the annotator; None is all of them.
         seen: what the annotator was given of the run.
         last_prompt: id of the prompt of the annotator's last comparison in the round.
-        settled: id up to which comparisons of the round are settled, but for those that are open.
-        open: (k, 3) ids of those, and of their candidates a and b.
         n_texts: how many completions, by candidate.
         hidden: ids of completions that were reported, until an admin has looked.
         n_lately: how many comparisons the round had in the last seconds, at least.
@@ -80,8 +78,6 @@ class Field:
     allowed: BoolArray | None
     seen: Seen
     last_prompt: int | None
-    settled: int
-    open: IntArray
     n_texts: Mapping[int, int]
     hidden: tuple[int, ...]
     n_lately: int
@@ -138,8 +134,6 @@ def read_field(now: RoundNow, annotator: Annotator, *, at_once: bool = False) ->
         allowed=_allow(drawn.estimate, annotator, seen, drawn.place, now.mask),
         seen=seen,
         last_prompt=seen.last_prompts.get(now.round.pk),
-        settled=drawn.estimate.last_comparison,
-        open=drawn.estimate.open,
         n_texts=drawn.stock.n_texts,
         hidden=drawn.stock.hidden,
         n_lately=drawn.n_lately,

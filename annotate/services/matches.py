@@ -13,7 +13,8 @@ from annotate.services.pairing import Cell
 
 # Two candidates who both answered 1,000 prompts take 60 kB.
 MATCHES_KEPT = 2_000
-# Until then a process adds what it hears of; comparisons that nobody answers stay counted.
+# Until then a process adds what it hears of; then all is read anew, for a vote may have been taken
+# back, and a lease have run out.
 FRESH_S = 300.0
 
 Codes = NDArray[np.complex128]
@@ -35,8 +36,9 @@ class Matches:
         names_maker: (k,) whether one of them does.
         n_texts: how many completions each candidate had.
         excluded: number of the run's last exclusion; a later one makes all of it void.
-        through: comparison up to which `settled` counts, but for those that were `open` then.
+        through: comparison up to which `settled` counts what was answered; others are `open`.
         settled: (k,) how often they have met up to there.
+        begun: second of the process's clock at which all was read.
     """
 
     codes: Codes
@@ -53,21 +55,20 @@ class Matches:
     through: int
     open: tuple[int, ...]
     settled: IntArray
+    begun: float = field(default_factory=time.monotonic)
     _n: IntArray = field(init=False)
     _ids: set[int] = field(init=False)
     _lock: threading.Lock = field(init=False)
-    _read_at: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._n = self.settled.copy()
         self._ids = set()
         self._lock = threading.Lock()
-        self._read_at = time.monotonic()
 
     @property
     def is_fresh(self) -> bool:
-        """Tell whether what is known of others' comparisons is not so old that it is read again."""
-        return time.monotonic() - self._read_at < FRESH_S
+        """Tell whether it is not so old that all is read anew."""
+        return time.monotonic() - self.begun < FRESH_S
 
     @property
     def n(self) -> IntArray:

@@ -1,9 +1,9 @@
 """Which two texts come next, of two candidates: from what a process keeps in memory of both.
 
 A candidate's completions are never changed, so they are read again only when there are more. How
-often two completions have met is settled up to the last look at the round; what came since is read
-now and then, and added when a process hears of it. So a draw costs the same however many prompts
-and votes there are.
+often two completions have met is settled where it was answered; what came since is read now and
+then, and added when a process hears of it. So a draw costs the same however many prompts and votes
+there are.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from annotate.models import Annotator, Comparison, Completion, Prompt, Round
 from annotate.models.comparisons import Purpose, Side
 from annotate.ranking.arrays import BoolArray, IntArray
 from annotate.services import matches
-from annotate.services.counted import COMPARISONS_SINCE, TAKEN_BY_PEOPLE
+from annotate.services.counted import TAKEN_BY_PEOPLE
 from annotate.services.fields import Field
 from annotate.services.joined import (
     BESIDE_THE_REPLIES,
@@ -28,7 +28,7 @@ from annotate.services.joined import (
 )
 from annotate.services.matches import Codes, Matches
 from annotate.services.memory import Recent
-from annotate.services.pairing import Cell, RoundNow, is_read_by
+from annotate.services.pairing import SETTLING, Cell, RoundNow, is_read_by
 
 # A candidate with 1,000 completions takes 30 kB.
 CANDIDATES_KEPT = 2_000
@@ -91,13 +91,19 @@ FROM annotate_completion AS completion
   JOIN annotate_prompt AS prompt ON prompt.id = completion.prompt_id
 WHERE completion.candidate_id = %(candidate)s
 ORDER BY completion.prompt_id, completion.id"""
+# The number is in a query of its own, for a value would tell PostgreSQL that few rows are newer, so
+# that it looks through all of them.
 _READ_MET = f"""
-SELECT comparison.id, comparison.completion_a_id, comparison.completion_b_id
-FROM {COMPARISONS_SINCE} AS comparison
+SELECT comparison.id, comparison.completion_a_id, comparison.completion_b_id,
+  comparison.answered_at IS NOT NULL, comparison.created_at
+FROM (
+  SELECT * FROM annotate_comparison WHERE round_id = %(round)s AND candidate_a_id = %(a)s
+  AND candidate_b_id = %(b)s AND id > (SELECT %(through)s::bigint)
+  UNION ALL
+  SELECT * FROM annotate_comparison WHERE id = ANY (%(open)s::bigint[])
+) AS comparison
   JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
-WHERE comparison.round_id = %(round)s AND comparison.candidate_a_id = %(a)s
-AND comparison.candidate_b_id = %(b)s
-AND comparison.purpose = '{Purpose.RANKING}' AND {TAKEN_BY_PEOPLE}"""  # noqa: S608 - only names and constants of our own go in
+WHERE comparison.purpose = '{Purpose.RANKING}' AND {TAKEN_BY_PEOPLE}"""  # noqa: S608 - only names and constants of our own go in
 
 
 def choose_two(
@@ -232,12 +238,12 @@ def _match(now: RoundNow, two: tuple[int, int], field: Field, *, at_once: bool) 
         known is None
         or known.n_texts != n_texts
         or known.excluded != now.last_exclusion
-        or known.through > field.settled
+        or not known.is_fresh
     ):
         known = _match_texts(now, two, n_texts)
-    elif known.is_fresh and not at_once:
+    elif not at_once:
         return known
-    read = _read_met(now, two, field, known)
+    read = _read_met(now, two, known)
     matches.keep(key, read)
     return read
 
@@ -266,27 +272,30 @@ def _match_texts(now: RoundNow, two: tuple[int, int], n_texts: tuple[int, int]) 
     )
 
 
-def _read_met(now: RoundNow, two: tuple[int, int], field: Field, known: Matches) -> Matches:
-    """Read how often they have met since what is settled, and settle what the last look has."""
+def _read_met(now: RoundNow, two: tuple[int, int], known: Matches) -> Matches:
+    """Read how often they have met since what is settled, and settle what has been answered."""
+    at = timezone.now()
     asked = {
         "round": now.round.pk,
         "run": now.round.run_id,
         "a": two[0],
         "b": two[1],
-        "settled": known.through,
+        "through": known.through,
         "open": list(known.open),
-        "at": timezone.now(),
+        "at": at,
     }
-    met = {pk: (first, second) for pk, first, second in ask(_READ_MET, asked)}
-    open_ = known.open
-    settled: list[tuple[int, int]] = []
-    if field.settled > known.through:
-        open_ = tuple(field.open[(field.open[:, 1:] == two).all(axis=1), 0].tolist())
-        ids = [pk for pk in met if pk <= field.settled and pk not in open_]
-        settled = [met.pop(pk) for pk in ids]
-    through = max(field.settled, known.through)
+    rows = ask(_READ_MET, asked)
+    old = [pk for pk, *_two, _is_answered, created_at in rows if created_at <= at - SETTLING]
+    through = max([known.through, *old])
+    settled, unsettled = list[tuple[int, int]](), dict[int, tuple[int, int]]()
+    for pk, first, second, is_answered, _created_at in rows:
+        if is_answered and pk <= through:
+            settled.append((first, second))
+        else:
+            unsettled[pk] = first, second
+    open_ = tuple(pk for pk in unsettled if pk <= through)
     read = known.with_settled(_code(settled), through=through, open_=open_)
-    for pk, completions in met.items():
+    for pk, completions in unsettled.items():
         read.add(pk, complex(*completions))
     return read
 

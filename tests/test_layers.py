@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "annotate.permissions": {"annotate.models"},
     "annotate.sending": set(),
     "annotate.middleware": {"annotate.services", "annotate.logs"},
+    "annotate.sessions": {"annotate.services", "annotate.models"},
     "annotate.settings": {"annotate.logs"},
     "annotate.quotas": set(),
     "annotate.templatetags": {

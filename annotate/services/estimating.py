@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, Value
+from django.db.models import Count, Max, Min, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -92,13 +92,14 @@ def note_exclusion(*, run: SelectionRun) -> None:
 def list_outdated() -> list[Round]:
     """List the rounds with votes that came after the last look at them."""
     now = timezone.now()
-    looked_at = Coalesce(OuterRef("estimate__made_at"), Value(datetime.min.replace(tzinfo=UTC)))
-    judged = Comparison.objects.by_people().filter(round=OuterRef("pk"))
-    judged_since = judged.filter(answered_at__gt=looked_at)
+    looked_at = Coalesce("estimate__made_at", Value(datetime.min.replace(tzinfo=UTC)))
+    # Each round's newest, from an index: asked whether there is any, PostgreSQL reads them all.
+    judged = Comparison.objects.judged().by_people().filter(round=OuterRef("pk"))
+    newest = judged.order_by("-answered_at").values("answered_at")[:1]
     rounds = Round.objects.filter(opened_at__isnull=False).filter(
         Q(closed_at__isnull=True) | Q(closed_at__gt=now - LOOK_BACK)
     )
-    return list(rounds.filter(Exists(judged_since)).order_by("id"))
+    return list(rounds.alias(newest=Subquery(newest)).filter(newest__gt=looked_at).order_by("id"))
 
 
 def refresh_estimate(*, round_: Round) -> RoundEstimate:

@@ -45,6 +45,7 @@ def main() -> None:
         ("annotators", 10_000, "who cast those votes"),
         ("rounds", 3, "turns of each site"),
         ("seconds", 20, "with each number of volunteers in a turn"),
+        ("before", 60, "of voting on each site before the first turn"),
         ("processes", len(os.sched_getaffinity(0)), "of each web server"),
         ("threads", 4, "of each of those"),
         ("past", 2_000, "votes of one annotator before the last are timed"),

@@ -80,7 +80,13 @@ def fill(size: Size) -> None:
 
 
 def take_turns(opened: list[Site], options: argparse.Namespace) -> None:
-    """Have the sites take turns; in each, every number of volunteers votes for a while."""
+    """Have the sites take turns; in each, every number of volunteers votes for a while.
+
+    Before the first turn all vote on each site, whose processes have read nothing yet.
+    """
+    for site in opened if options.before else []:
+        with site.worked_for(is_wanted=not options.no_worker):
+            site.send(range(max(VOLUNTEERS)), warm_up_s=0, seconds=options.before)
     for turn in range(options.rounds):
         for site in opened:
             with site.worked_for(is_wanted=not options.no_worker) as pids:

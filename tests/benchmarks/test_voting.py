@@ -92,7 +92,7 @@ def test_filled_votes_are_such_as_the_site_draws(seed: int) -> None:
 @pytest.mark.slow
 def test_volunteers_vote_on_both_sites() -> None:
     counts = "--votes 200 --small-votes 0 --completions 4000 --candidates 20 --runs 2"
-    shorter = "--annotators 20 --rounds 1 --seconds 1 --past 50 --processes 1"
+    shorter = "--annotators 20 --rounds 1 --seconds 1 --before 1 --past 50 --processes 1"
     parts = "--speed --statements --history --plans"
     # A socket's path must be short, whatever TMPDIR says.
     with tempfile.TemporaryDirectory(prefix="kb-", dir="/tmp") as folder:

@@ -6,17 +6,18 @@ gained since the run's mark: its new votes, and those taken back.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Case, F, IntegerField, Value, When
+from django.db.models import BigIntegerField
+from django.db.models.functions import Cast
 
 from annotate.models import Annotator, Exclusion, Round, SelectionRun, Tally, TallyMark
 from annotate.models.comparisons import Purpose
 from annotate.ranking import OUTCOMES
 from annotate.ranking.arrays import IntArray
 from annotate.services.ledger import take_cutoff
+from annotate.services.vote_columns import code_of, read_columns
 
 # A vote cast and taken back between mark and cut-off is in both halves of `entries`, and comes to
 # nothing. What is gained goes in by upsert. What is lost is taken off by an update: a row of -1
@@ -66,7 +67,7 @@ class TallyColumns:
         annotator, candidate_a, candidate_b: (rows,) ids, a below b.
         outcome: (rows,) codes: the place of the outcome in `OUTCOMES`.
         votes: (rows,) how many, 1 or more.
-        language: (rows,) tags of the prompts' languages.
+        language: (rows,) place of the prompt's language in `languages`, their tags.
         through: number of the ledger up to which they hold.
     """
 
@@ -75,7 +76,8 @@ class TallyColumns:
     candidate_b: IntArray
     outcome: IntArray
     votes: IntArray
-    language: tuple[str, ...]
+    language: IntArray
+    languages: tuple[str, ...]
     through: int
 
     def among(self, candidates: Sequence[int]) -> "TallyColumns":
@@ -87,16 +89,16 @@ class TallyColumns:
             self.candidate_b[kept],
             self.outcome[kept],
             self.votes[kept],
-            tuple(compress(self.language, kept)),
+            self.language[kept],
+            self.languages,
             self.through,
         )
 
     def votes_by_language(self) -> dict[str, int]:
         """Count the votes in each language that has any."""
-        counts: dict[str, int] = {}
-        for language, votes in zip(self.language, self.votes.tolist(), strict=True):
-            counts[language] = counts.get(language, 0) + votes
-        return counts
+        places, inverse = np.unique(self.language, return_inverse=True)
+        votes = np.bincount(inverse, weights=self.votes).astype(np.int64).tolist()
+        return {self.languages[place]: n for place, n in zip(places, votes, strict=True)}
 
 
 def roll_up(*, run: SelectionRun, timeout_ms: int | None = None) -> int:
@@ -135,29 +137,29 @@ def read_tallies(*, round_: Round) -> TallyColumns:
     Without the excluded annotators, and without LLM judges, who decide no round.
     """
     excluded = Exclusion.objects.standing().filter(run=round_.run_id)
-    codes = [When(outcome=outcome, then=Value(code)) for code, outcome in enumerate(OUTCOMES)]
     rows = (
         Tally.objects.filter(round=round_, votes__gt=0)
         .exclude(annotator__in=excluded.values("annotator"))
         .exclude(annotator__kind=Annotator.Kind.JUDGE)
-        .order_by("annotator", "candidate_a", "candidate_b", "outcome", "language")
-        .values_list(
-            "annotator",
-            "candidate_a",
-            "candidate_b",
-            Case(*codes, output_field=IntegerField()),
-            "votes",
-            F("language"),
-        )
     )
     with transaction.atomic():
         # Held, so that rows and mark are of one moment.
         mark = TallyMark.objects.select_for_update().filter(run=round_.run_id).first()
-        *numbers, languages = zip(*rows, strict=True) if rows else ([],) * 6
-    annotator, candidate_a, candidate_b, outcome, votes = (
-        np.array(column, dtype=np.int64) for column in numbers
-    )
-    through = 0 if mark is None else mark.through
+        languages = tuple(rows.order_by("language").values_list("language", flat=True).distinct())
+        names = ("annotator", "candidate_a", "candidate_b", "votes")
+        columns = {name: Cast(name, BigIntegerField()) for name in names}
+        columns["outcome"] = code_of("outcome", OUTCOMES)
+        columns["language"] = code_of("language", languages)
+        read = read_columns(rows.order_by(), columns)
+    order = ("language", "outcome", "candidate_b", "candidate_a", "annotator")
+    read = read[np.lexsort([read[name] for name in order])]
     return TallyColumns(
-        annotator, candidate_a, candidate_b, outcome, votes, tuple(languages), through
+        annotator=read["annotator"],
+        candidate_a=read["candidate_a"],
+        candidate_b=read["candidate_b"],
+        outcome=read["outcome"],
+        votes=read["votes"],
+        language=read["language"],
+        languages=languages,
+        through=0 if mark is None else mark.through,
     )

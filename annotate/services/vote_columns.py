@@ -43,10 +43,14 @@ def read_votes(*, run: SelectionRun, cutoff: int, filters: Mapping[str, Any]) ->
             LLM judges are left out.
     """
     votes = keep_slices(Vote.objects.of_run(run).counting_at(cutoff), filters)
-    columns = _columns()
-    blocks = list(copy_out(votes.order_by(), columns))
-    read = np.concatenate(blocks) if blocks else np.empty(0, _row_type(columns))
+    read = read_columns(votes.order_by(), _columns())
     return read[np.argsort(read["number"], kind="stable")]
+
+
+def read_columns(rows: QuerySet[Any], columns: Mapping[str, Cast]) -> NDArray[np.void]:
+    """Read all rows as one structured array; see `copy_out`."""
+    blocks = list(copy_out(rows, columns))
+    return np.concatenate(blocks) if blocks else np.empty(0, _row_type(columns))
 
 
 def copy_out(rows: QuerySet[Any], columns: Mapping[str, Cast]) -> Iterator[NDArray[np.void]]:
@@ -86,7 +90,12 @@ def copy_statement(
 
 def outcome_codes() -> Cast:
     """Give a vote's outcome as the code of `annotate.ranking`."""
-    return Cast(_code("outcome", {label: n for n, label in enumerate(OUTCOMES)}), _INTEGER)
+    return code_of("outcome", OUTCOMES)
+
+
+def code_of(field: str, labels: Sequence[str]) -> Cast:
+    """Give a field's value as its place among the labels; another one as 0."""
+    return Cast(_code(field, {label: n for n, label in enumerate(labels)}), _INTEGER)
 
 
 def side_codes() -> Cast:

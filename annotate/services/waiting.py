@@ -46,6 +46,8 @@ _PLACE = Parts(
     Columns(Completion, "a", without=BESIDE_THE_REPLIES),
     Columns(Completion, "b", without=BESIDE_THE_REPLIES),
 )
+# Texts are found for each comparison by itself (OFFSET keeps it so): a plan that was made while the
+# tables were empty, and kept, would join all of them.
 _LINE = f"""
 SELECT {_PLACE.sql},
   round.closed_at IS NOT NULL,
@@ -56,9 +58,15 @@ SELECT {_PLACE.sql},
   ), {{n_judged}}
 FROM annotate_comparison AS comparison
   JOIN annotate_round AS round ON round.id = comparison.round_id
-  JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
-  JOIN annotate_completion AS a ON a.id = comparison.completion_a_id
-  JOIN annotate_completion AS b ON b.id = comparison.completion_b_id
+  CROSS JOIN LATERAL (
+    SELECT * FROM annotate_prompt WHERE id = comparison.prompt_id OFFSET 0
+  ) AS prompt
+  CROSS JOIN LATERAL (
+    SELECT * FROM annotate_completion WHERE id = comparison.completion_a_id OFFSET 0
+  ) AS a
+  CROSS JOIN LATERAL (
+    SELECT * FROM annotate_completion WHERE id = comparison.completion_b_id OFFSET 0
+  ) AS b
 WHERE comparison.id = ANY (ARRAY(
   SELECT id FROM annotate_comparison
   WHERE token = %(token)s AND annotator_id = %(annotator)s

@@ -129,8 +129,8 @@ def test_read_tallies_leaves_out_who_is_excluded_now() -> None:
         after.votes, strict=True,
     )  # fmt: skip
     read = {
-        (crowd.round.pk, language, int(annotator), int(a), int(b), OUTCOMES[code]): int(votes)
-        for language, annotator, a, b, code, votes in rows
+        (crowd.round.pk, after.languages[tag], int(annotator), int(a), int(b), OUTCOMES[code]): n
+        for tag, annotator, a, b, code, n in rows
     }
     assert read == counting
     crowd.include(crowd.people[0])

@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ WHERE comparison.round_id = %(round)s
   AND comparison.purpose = '{Purpose.RANKING}' AND {{taken}}"""  # noqa: S608 - only names and constants of our own go in
 _BY_JUDGE = "comparison.annotator_id = %(judge)s"
 _READ_STOCK = """
-SELECT (SELECT max(id) FROM annotate_completion), ARRAY(
+SELECT (SELECT max(id) FROM annotate_comparison), (SELECT max(id) FROM annotate_completion), ARRAY(
   SELECT report.completion_id FROM annotate_report AS report
   JOIN annotate_completion AS completion ON completion.id = report.completion_id
   WHERE (report.looked_at IS NULL OR report.is_upheld)
@@ -114,9 +113,11 @@ class Counted:
         self._candidate_met = self.estimate.candidate_met.copy()
         self._cells = self.estimate.cells.copy()
         self._stock = stock
-        # Ids that are counted, above the one up to which none is committed any more.
+        # Ids that are counted, above the one up to which none is committed any more; and the newest
+        # of all rounds a while ago, up to which that will be true.
         self._ids: set[int] = set()
         self._through = self.estimate.last_comparison
+        self._newest: tuple[float, int] | None = None
         self._lock, self._reading = threading.Lock(), threading.Lock()
         self._begun = self._read_at = time.monotonic()
 
@@ -180,18 +181,20 @@ class Counted:
             "at": at,
         }
         rows = ask(_READ_DRAWN.format(taken=TAKEN_BY_PEOPLE), asked)
-        self._stock = _read_stock(tuple(self.place), self._stock)
+        newest, self._stock = _read_stock(tuple(self.place), self._stock)
         self.add(row[:-1] for row in rows)
-        self._settle(rows, at)
+        self._settle(newest, read_at)
+        self.n_lately = sum(created_at > at - SETTLING for *_row, created_at in rows)
         self._read_at = read_at
 
-    def _settle(self, rows: list[tuple[Any, ...]], at: datetime) -> None:
+    def _settle(self, newest: int, read_at: float) -> None:
         """Move the id on from which the next reading begins; newer ones may lack neighbours."""
-        settled_at = at - SETTLING
-        old = [row[0] for row in rows if row[-1] <= settled_at]
-        self.n_lately = len(rows) - len(old)
         with self._lock:
-            self._through = max(self._through, *old) if old else self._through
+            if self._newest is None:
+                self._newest = read_at, newest
+            elif read_at - self._newest[0] >= SETTLING.total_seconds():
+                self._through = max(self._through, self._newest[1])
+                self._newest = read_at, newest
             self._ids = {pk for pk in self._ids if pk > self._through}
 
 
@@ -246,9 +249,13 @@ def count_judged(now: RoundNow, judge: Annotator) -> tuple[Counts, Counts, Count
     return met, met.sum(axis=1), cells
 
 
-def _read_stock(candidates: tuple[int, ...], before: Stock | None) -> Stock:
-    newest, hidden = ask(_READ_STOCK, {"candidates": list(candidates)})[0]
+def _read_stock(candidates: tuple[int, ...], before: Stock | None) -> tuple[int, Stock]:
+    """Give the newest comparison of all, and what texts there are."""
+    comparison, newest, hidden = ask(_READ_STOCK, {"candidates": list(candidates)})[0]
     if before is not None and before.newest == newest and before.n_texts.keys() == set(candidates):
-        return Stock(before.n_texts, tuple(hidden), newest)
-    counted = dict(ask(_COUNT_TEXTS, {"candidates": list(candidates)}))
-    return Stock({each: counted.get(each, 0) for each in candidates}, tuple(hidden), newest)
+        stock = Stock(before.n_texts, tuple(hidden), newest)
+    else:
+        counted = dict(ask(_COUNT_TEXTS, {"candidates": list(candidates)}))
+        n_texts = {each: counted.get(each, 0) for each in candidates}
+        stock = Stock(n_texts, tuple(hidden), newest)
+    return comparison or 0, stock

@@ -98,6 +98,27 @@ def test_a_comparison_that_is_committed_late_is_found(clock: list[float]) -> Non
     assert field_of(round_).n_taken == 3
 
 
+def test_what_was_read_long_ago_is_not_read_again(clock: list[float]) -> None:
+    """Nor are other rounds' comparisons, which are in between, read again and again."""
+    round_ = make.make_open_round(n_prompts=8)
+    known = counted.count_drawn(pairing.look_at(round_))
+    give_elsewhere(round_, 2)
+    elsewhere = give_elsewhere(make.make_open_round(), 3)
+    clock[0] += 1
+    assert field_of(round_).n_taken == 2
+    assert known._through < elsewhere[0].pk
+    clock[0] += 2
+    newer = give_elsewhere(round_, 4)[3:]
+    assert field_of(round_).n_taken == 6
+    assert known._through < elsewhere[0].pk  # of the first reading, in which there was none
+    clock[0] += 2
+    assert field_of(round_).n_taken == 6
+    assert elsewhere[-1].pk <= known._through
+    clock[0] += 2
+    assert field_of(round_).n_taken == 6
+    assert (known._through >= newer[0].pk, known._ids) == (True, set())
+
+
 def test_a_look_takes_over_what_was_counted(clock: list[float]) -> None:
     round_ = make.make_open_round(n_candidates=3, n_prompts=8)
     for _vote in range(4):

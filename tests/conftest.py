@@ -73,7 +73,7 @@ def count_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     from annotate.services import counted, matches, progress  # noqa: PLC0415  as above
 
     monkeypatch.setattr(counted, "ANEW_S", 0.0)
-    monkeypatch.setattr(matches, "FRESH_S", 0.0)
+    monkeypatch.setattr(matches, "ANEW_S", 0.0)
     monkeypatch.setattr(progress, "FRESH_S", 0.0)
 
 

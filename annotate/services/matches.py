@@ -13,9 +13,10 @@ from annotate.services.pairing import Cell
 
 # Two candidates who both answered 1,000 prompts take 60 kB.
 MATCHES_KEPT = 2_000
-# Until then a process adds what it hears of; then all is read anew, for a vote may have been taken
-# back, and a lease have run out.
+# Until then a process adds what it hears of; then it reads what came since, and what was open.
 FRESH_S = 300.0
+# So often all is read anew: a vote that is settled may have been taken back.
+ANEW_S = 3_600.0
 
 Codes = NDArray[np.complex128]
 """Two ids as one number: id of completion a + i · id of completion b; exact below 2^53."""
@@ -56,19 +57,26 @@ class Matches:
     open: tuple[int, ...]
     settled: IntArray
     begun: float = field(default_factory=time.monotonic)
+    _read_at: float = field(init=False)
     _n: IntArray = field(init=False)
     _ids: set[int] = field(init=False)
     _lock: threading.Lock = field(init=False)
 
     def __post_init__(self) -> None:
+        self._read_at = time.monotonic()
         self._n = self.settled.copy()
         self._ids = set()
         self._lock = threading.Lock()
 
     @property
     def is_fresh(self) -> bool:
-        """Tell whether it is not so old that all is read anew."""
-        return time.monotonic() - self.begun < FRESH_S
+        """Tell whether what is not settled was read so lately that it need not be read again."""
+        return time.monotonic() - self._read_at < FRESH_S
+
+    @property
+    def is_old(self) -> bool:
+        """Tell whether all is to be read anew."""
+        return time.monotonic() - self.begun >= ANEW_S
 
     @property
     def n(self) -> IntArray:

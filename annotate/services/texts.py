@@ -238,10 +238,10 @@ def _match(now: RoundNow, two: tuple[int, int], field: Field, *, at_once: bool) 
         known is None
         or known.n_texts != n_texts
         or known.excluded != now.last_exclusion
-        or not known.is_fresh
+        or known.is_old
     ):
         known = _match_texts(now, two, n_texts)
-    elif not at_once:
+    elif known.is_fresh and not at_once:
         return known
     read = _read_met(now, two, known)
     matches.keep(key, read)

@@ -30,6 +30,7 @@ from tests.services.test_estimating import set_decision
 from tests.services.test_over_allocation import N_VOLUNTEERS, rate
 from tests.services.threads import at_once
 
+HOUR = timedelta(hours=1)
 pytestmark = [pytest.mark.django_db, pytest.mark.counts_later]
 
 
@@ -250,6 +251,13 @@ def test_what_is_known_of_two_candidates_is_read_again_now_and_then(clock: list[
     clock[0] += matches.FRESH_S
     read = texts._match(now, (a, b), field, at_once=False)
     assert (read is known, read.n.sum()) == (False, 2)
+    Comparison.objects.update(answered_at=timezone.now(), created_at=timezone.now() - HOUR)
+    settled = texts._match(now, (a, b), field, at_once=True)
+    assert (settled.settled.sum(), settled.open, settled.n.sum()) == (2, (), 2)
+    Comparison.objects.filter(pk=given[0].pk).update(answered_at=None, dropped_at=timezone.now())
+    assert texts._match(now, (a, b), field, at_once=True).n.sum() == 2
+    clock[0] += matches.ANEW_S
+    assert texts._match(now, (a, b), field, at_once=False).n.sum() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,7 +12,7 @@ import numpy as np
 from annotate.models import Annotator, Comparison, RatingRules, Round
 from annotate.models.comparisons import Outcome, Purpose, Side
 from annotate.services.fields import Seen
-from annotate.services.joined import ask
+from annotate.services.joined import HIDES, ask
 from annotate.services.pairing import RoundNow, is_read_by
 from annotate.services.texts import draw_side, pair_up, read_two
 
@@ -20,10 +20,10 @@ REPEAT_AFTER = 5  # comparisons that should lie between a pair and its repetitio
 # As many of the last are looked through for one to repeat; who has judged more repeats no older.
 REPEAT_WITHIN = 500
 
-_IS_HIDDEN = """EXISTS (
+_IS_HIDDEN = f"""EXISTS (
     SELECT FROM annotate_report AS report
     WHERE report.completion_id IN (pair.completion_a_id, pair.completion_b_id)
-    AND (report.looked_at IS NULL OR report.is_upheld)
+    AND {HIDES}
   )"""
 _JOINS = """
   JOIN annotate_completion AS a ON a.id = pair.completion_a_id

@@ -24,7 +24,7 @@ from annotate.models import Annotator, Comparison
 from annotate.models.comparisons import Purpose
 from annotate.ranking.pairing import Counts
 from annotate.services import matches
-from annotate.services.joined import ask
+from annotate.services.joined import HIDES, ask
 from annotate.services.memory import Recent
 from annotate.services.pairing import (
     ROUNDS_KEPT,
@@ -50,7 +50,7 @@ TAKEN_BY_PEOPLE = f"""
   )"""
 # Of all rounds, with an id above one, or among those that were open up to there. Asked in one with
 # OR, PostgreSQL would read whatever else is asked of them from the beginning.
-COMPARISONS_SINCE = """(
+_COMPARISONS_SINCE = """(
   SELECT * FROM annotate_comparison WHERE id > %(settled)s
   UNION ALL
   SELECT * FROM annotate_comparison WHERE id = ANY (%(open)s::bigint[]) AND id <= %(settled)s
@@ -59,19 +59,18 @@ _READ_DRAWN = f"""
 SELECT comparison.id, comparison.candidate_a_id, comparison.candidate_b_id,
   comparison.completion_a_id, comparison.completion_b_id, prompt.language, prompt.category,
   comparison.created_at
-FROM {COMPARISONS_SINCE} AS comparison
+FROM {_COMPARISONS_SINCE} AS comparison
   JOIN annotate_annotator AS annotator ON annotator.id = comparison.annotator_id
   JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
 WHERE comparison.round_id = %(round)s
   AND comparison.purpose = '{Purpose.RANKING}' AND {{taken}}"""  # noqa: S608 - only names and constants of our own go in
 _BY_JUDGE = "comparison.annotator_id = %(judge)s"
-_READ_STOCK = """
+_READ_STOCK = f"""
 SELECT (SELECT max(id) FROM annotate_comparison), (SELECT max(id) FROM annotate_completion), ARRAY(
   SELECT report.completion_id FROM annotate_report AS report
   JOIN annotate_completion AS completion ON completion.id = report.completion_id
-  WHERE (report.looked_at IS NULL OR report.is_upheld)
-  AND completion.candidate_id = ANY (%(candidates)s::bigint[])
-)"""
+  WHERE {HIDES} AND completion.candidate_id = ANY (%(candidates)s::bigint[])
+)"""  # noqa: S608 - only names and constants of our own go in
 _COUNT_TEXTS = """
 SELECT candidate_id, count(*) FROM annotate_completion
 WHERE candidate_id = ANY (%(candidates)s::bigint[]) GROUP BY candidate_id"""

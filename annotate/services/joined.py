@@ -22,6 +22,9 @@ BESIDE_THE_REPLIES = (
 )  # fmt: skip
 BESIDE_THE_TURNS = ("key", "references")
 
+# What holds of a `report` whose text is hidden: until an admin has looked, and after if they agree.
+HIDES = "(report.looked_at IS NULL OR report.is_upheld)"
+
 
 class Columns(Generic[Row]):
     """The columns of a model under an alias, and its rows out of what a statement gave.

@@ -22,6 +22,7 @@ from annotate.services.fields import Field
 from annotate.services.joined import (
     BESIDE_THE_REPLIES,
     BESIDE_THE_TURNS,
+    HIDES,
     Columns,
     Parts,
     ask,
@@ -74,7 +75,7 @@ FROM annotate_completion AS completion
   JOIN annotate_prompt AS prompt ON prompt.id = completion.prompt_id
 WHERE completion.id IN (%(a)s, %(b)s) AND NOT EXISTS (
   SELECT FROM annotate_report AS report WHERE report.completion_id IN (%(a)s, %(b)s)
-  AND (report.looked_at IS NULL OR report.is_upheld)
+  AND {HIDES}
 )"""  # noqa: S608 - only names and constants of our own go in
 
 _texts: Recent[int, Texts] = Recent(CANDIDATES_KEPT)

@@ -22,6 +22,7 @@ from annotate.services.counted import TAKEN_BY_PEOPLE, note_drawn
 from annotate.services.joined import (
     BESIDE_THE_REPLIES,
     BESIDE_THE_TURNS,
+    HIDES,
     Columns,
     Parts,
     ask,
@@ -54,7 +55,7 @@ SELECT {_PLACE.sql},
   EXISTS (SELECT FROM annotate_vote AS vote WHERE vote.comparison_id = comparison.id),
   EXISTS (
     SELECT FROM annotate_report AS report WHERE report.completion_id IN (a.id, b.id)
-    AND (report.looked_at IS NULL OR report.is_upheld)
+    AND {HIDES}
   ), {{n_judged}}
 FROM annotate_comparison AS comparison
   JOIN annotate_round AS round ON round.id = comparison.round_id

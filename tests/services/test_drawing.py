@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from annotate.models import Annotator, Comparison, Completion, Report, Round
-from annotate.services import drawing, errors, voting
+from annotate.services import checks, drawing, errors, voting
 from annotate.services.exclusions import exclude
 from annotate.services.pairing import look_at
 from tests import factories as make
@@ -326,6 +326,21 @@ def test_a_repeat_swaps_the_sides_of_a_pair_five_back_or_more_and_comes_once() -
         assert first.purpose == "ranking"
         lies_back = place[comparison.pk] - place[first.pk]
         assert lies_back > 5 or (place[comparison.pk] <= 5 and place[first.pk] == 0)
+
+
+def test_who_has_judged_many_repeats_one_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "REPEAT_WITHIN", 2)
+    round_, annotator = make.make_open_round(n_prompts=30), make.make_annotator()
+    for _vote in range(12):
+        judge(lease(round_, annotator))
+    judged = list(annotator.comparisons.order_by("-id"))
+    make.make_rules(round_.run, repeat_rate=0.5)
+    now, rng = look_at(round_), np.random.default_rng(1)
+    drawn = {
+        drawing.draw_comparison(now=now, annotator=annotator, rng=rng).repeats
+        for _draw in range(30)
+    }
+    assert drawn == {None, *judged[5:7]}
 
 
 def test_a_repeat_never_follows_at_once_upon_its_pair() -> None:

@@ -7,7 +7,7 @@ is text that is made once: composing it anew would take longer than it runs.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 from django.db.models import Model
 from psycopg import Cursor
 from psycopg.types.datetime import TimestamptzLoader
@@ -71,29 +71,40 @@ def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     them; so values are bound there, and one that may be null needs a type in the statement where
     nothing else there tells it. Django's own statements have their values in their text.
     """
-    if connection.connection is None or connection.in_atomic_block:
-        connection.ensure_connection()
-        return _ask(sql, values)
+    database: Any = connections[DEFAULT_DB_ALIAS]  # looked up once: on `connection` each name would
+    if database.connection is None or database.in_atomic_block:
+        database.ensure_connection()
+        return _ask(database, sql, values)
     try:
-        rows = _ask(sql, values)
+        rows = _ask(database, sql, values)
     except (OperationalError, InterfaceError):
         # One that was kept from an earlier request may be lost by now; another is not, or is
         # refused. Outside of a transaction these statements only read, so it is asked again.
-        if connection.health_check_done:  # type: ignore[attr-defined]
+        if database.health_check_done:
             raise
-        connection.close()
-        connection.ensure_connection()
-        rows = _ask(sql, values)
-    connection.health_check_done = True  # type: ignore[attr-defined]
+        database.close()
+        database.ensure_connection()
+        rows = _ask(database, sql, values)
+    database.health_check_done = True
     return rows
 
 
-def _ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    bound = Cursor(connection.connection)
-    # By its value an integer would be of one of four types, and each has a statement of its own.
-    bound.adapters.register_dumper(int, Int8Dumper)
-    # Django's own reads times likewise, in the connection's zone, which is UTC, and in Python.
-    bound.adapters.register_loader("timestamptz", TimestamptzLoader)
-    with connection._prepare_cursor(bound) as cursor:  # type: ignore[attr-defined]
-        cursor.execute(sql, values)
-        return list(cursor.fetchall())
+def _ask(database: Any, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    # Not closed: it is the next statement's too, and all that this one gave is fetched.
+    cursor = database._prepare_cursor(_kept_cursor(database))
+    cursor.execute(sql, values)
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _kept_cursor(database: Any) -> Cursor[Any]:
+    """Give the connection's cursor for these statements: to make one takes as long as to ask."""
+    kept: Cursor[Any] | None = getattr(database, "kept_cursor", None)
+    if kept is None or kept.connection is not database.connection:
+        kept = Cursor(database.connection)
+        # By its value an integer would be of one of four types, each with a statement of its own.
+        kept.adapters.register_dumper(int, Int8Dumper)
+        # Django's own reads times likewise, in the connection's zone, which is UTC, and in Python.
+        kept.adapters.register_loader("timestamptz", TimestamptzLoader)
+        database.kept_cursor = kept
+    return kept

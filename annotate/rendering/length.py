@@ -1,6 +1,7 @@
 """How long a text will be on the screen, so that a page can fold it before it is drawn."""
 
 import unicodedata
+from functools import cache
 
 COLUMNS = 84  # of a reply's column on a desk; a wide character takes two
 MAX_COUNTED = 2_000  # beyond so many lines' worth of text the rest is not looked at
@@ -19,4 +20,9 @@ def count_lines(text: str) -> int:
 def _columns(line: str) -> int:
     if line.isascii():
         return len(line)
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in line)
+    return sum(map(_width, line))
+
+
+@cache
+def _width(sign: str) -> int:
+    return 2 if unicodedata.east_asian_width(sign) in "WF" else 1

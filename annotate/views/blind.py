@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice, zip_longest
 
 from django.utils.translation import gettext as _
@@ -54,7 +55,7 @@ class Exchange:
     turn: str | None
     replies: tuple[Reply, Reply]
 
-    @property
+    @cached_property
     def is_long(self) -> bool:
         """Tell whether an answer is so long that both are folded."""
         return any(count_lines(reply.text) >= LONG_FROM_LINES for reply in self.replies)

@@ -264,6 +264,15 @@ def test_answer_at_a_persons_pace_asks_the_database_nothing_more(
             assert pace.refuse_haste(rf.post("/"), SelectionRun(), Annotator(pk=1)) is None
 
 
+def test_site_that_lets_far_more_through_counts_by_the_hundredth(
+    rf: Any, settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.ANSWERS_PER_MINUTE = settings.ANSWERS_PER_MINUTE_FROM_ADDRESS = 100 * 300
+    with django_assert_num_queries(0):
+        for _answer in range(300):
+            assert pace.refuse_haste(rf.post("/"), SelectionRun(), Annotator(pk=1)) is None
+
+
 @pytest.mark.slow
 def test_stranger_who_makes_newcomers_is_stopped_and_cannot_forge_one(
     run_as: Run, live_server: LiveServer, round_: Round

@@ -24,7 +24,7 @@ from annotate.models import Annotator, Comparison
 from annotate.models.comparisons import Purpose
 from annotate.ranking.pairing import Counts
 from annotate.services import matches
-from annotate.services.joined import HIDES, ask
+from annotate.services.joined import HIDES, ask, ask_anew
 from annotate.services.memory import Recent
 from annotate.services.pairing import (
     ROUNDS_KEPT,
@@ -49,7 +49,8 @@ TAKEN_BY_PEOPLE = f"""
     AND excluded.annotator_id = comparison.annotator_id AND excluded.undone_number IS NULL
   )"""
 # Of all rounds, with an id above one, or among those that were open up to there. Asked in one with
-# OR, PostgreSQL would read whatever else is asked of them from the beginning.
+# OR, PostgreSQL would read whatever else is asked of them from the beginning; and it has to know
+# the id, to find out how few there are.
 _COMPARISONS_SINCE = """(
   SELECT * FROM annotate_comparison WHERE id > %(settled)s
   UNION ALL
@@ -179,7 +180,7 @@ class Counted:
             "open": open_,
             "at": at,
         }
-        rows = ask(_READ_DRAWN.format(taken=TAKEN_BY_PEOPLE), asked)
+        rows = ask_anew(_READ_DRAWN.format(taken=TAKEN_BY_PEOPLE), asked)
         newest, self._stock = _read_stock(tuple(self.place), self._stock)
         self.add(row[:-1] for row in rows)
         self._settle(newest, read_at)
@@ -238,7 +239,7 @@ def count_judged(now: RoundNow, judge: Annotator) -> tuple[Counts, Counts, Count
     met = np.zeros((len(place), len(place)), dtype=np.int32)
     cells: Counter[Cell] = Counter()
     asked = {"round": now.round.pk, "judge": judge.pk, "settled": 0, "open": []}
-    for _pk, a, b, _first, _second, language, category, _at in ask(
+    for _pk, a, b, _first, _second, language, category, _at in ask_anew(
         _READ_DRAWN.format(taken=_BY_JUDGE), asked
     ):
         if a in place and b in place:

@@ -100,15 +100,14 @@ class Field:
 ANNOTATORS_KEPT = 256
 _seen: Recent[tuple[int, int], Seen] = Recent(ANNOTATORS_KEPT)
 
-# What the annotator was given since it was last asked, one by one. The number is in a query of its
-# own, for PostgreSQL plans a statement each time where a value tells it of a quicker way.
+# What the annotator was given since it was last asked, one by one.
 _READ_GIVEN = """
 SELECT comparison.id, comparison.candidate_a_id, comparison.candidate_b_id, prompt.language,
   comparison.purpose, comparison.completion_a_id, comparison.completion_b_id,
   comparison.prompt_id, comparison.round_id
 FROM annotate_comparison AS comparison
   JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
-WHERE comparison.annotator_id = %(annotator)s AND comparison.id > (SELECT %(through)s::bigint)
+WHERE comparison.annotator_id = %(annotator)s AND comparison.id > %(through)s
   AND comparison.round_id = ANY (ARRAY(SELECT id FROM annotate_round WHERE run_id = %(run)s))
 ORDER BY comparison.id"""
 

@@ -7,7 +7,13 @@ is text that is made once: composing it anew would take longer than it runs.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+)
 from django.db.models import Model
 from psycopg import Cursor
 from psycopg.types.datetime import TimestamptzLoader
@@ -67,9 +73,10 @@ class Parts:
 def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement and give its rows.
 
-    PostgreSQL keeps it prepared for the connection, since planning these takes longer than running
-    them; so values are bound there, and one that may be null needs a type in the statement where
-    nothing else there tells it. Django's own statements have their values in their text.
+    PostgreSQL keeps it prepared for the connection, with one plan for whatever values, since
+    planning these takes longer than running them. So values are bound there, and one that may be
+    null needs a type in the statement where nothing else there tells it. Django's own statements
+    have their values in their text.
     """
     database: Any = connections[DEFAULT_DB_ALIAS]  # looked up once: on `connection` each name would
     if database.connection is None or database.in_atomic_block:
@@ -87,6 +94,16 @@ def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         rows = _ask(database, sql, values)
     database.health_check_done = True
     return rows
+
+
+def ask_anew(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement that is planned for its values: with a plan for any it would read too much.
+
+    As all of Django's are, it is planned each time, and not prepared.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
 
 
 def _ask(database: Any, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,14 @@ MANY_ROWS = 10_000
 
 @dataclass
 class Statement:
-    """Statements that differ in nothing but their values."""
+    """Statements that differ in nothing but their values.
+
+    `sample` is one as it was sent, `bound` what stood for its `$1`, `$2` …, as literals.
+    """
 
     shape: str
     sample: str = ""
+    bound: tuple[str, ...] = ()
     calls: int = 0
     ms: float = 0.0
 
@@ -52,8 +56,8 @@ class Log:
         for shape, each in self.statements.items():
             before = other.statements.get(shape) or Statement(shape)
             if each.calls > before.calls:
-                left.statements[shape] = Statement(
-                    shape, each.sample, each.calls - before.calls, max(each.ms - before.ms, 0)
+                left.statements[shape] = replace(
+                    each, calls=each.calls - before.calls, ms=max(each.ms - before.ms, 0)
                 )
         return left
 
@@ -110,7 +114,7 @@ def read_log(text: str, name: str) -> Log:
         if level == "LOG" and (found := LOGGED.match(words)):
             last = _note(log, found)
         elif level == "DETAIL" and last is not None:
-            last.sample = _fill_in(last.sample, words)
+            last.bound = tuple(value for _number, value in PARAMETERS.findall(words))
     return log
 
 
@@ -123,12 +127,6 @@ def _note(log: Log, found: re.Match[str]) -> Statement:
     statement.calls += found["step"] in ("statement", "execute")
     statement.ms += float(found["ms"])
     return statement
-
-
-def _fill_in(sql: str, detail: str) -> str:
-    """Put the values of a prepared statement in their places."""
-    values = dict(PARAMETERS.findall(detail))
-    return re.sub(r"\$(\d+)", lambda each: values.get(each[1], each[0]), sql)
 
 
 @dataclass(frozen=True)
@@ -145,16 +143,24 @@ class Plan:
 
 
 def explain(statement: Statement, database: str) -> Plan:
-    """Plan a statement; a query is really run, in a transaction that is rolled back."""
+    """Plan a statement; a query is really run, in a transaction that is rolled back.
+
+    One whose values are bound is planned as the site has it: once, for whatever values.
+    """
     is_query = statement.sample.lstrip("( ").startswith("SELECT")
     how = "ANALYZE, BUFFERS, " if is_query else ""
+    asked = statement.sample
     with databases.connected(database, autocommit=False) as connection:
-        lines = connection.execute(f"EXPLAIN ({how}FORMAT TEXT) {statement.sample}").fetchall()
-        told = connection.execute(f"EXPLAIN ({how}FORMAT JSON) {statement.sample}").fetchall()
+        if statement.bound:
+            connection.execute("SET plan_cache_mode = force_generic_plan")
+            connection.execute(f"PREPARE asked AS {statement.sample}")
+            asked = f"EXECUTE asked({', '.join(statement.bound)})"
+        lines = connection.execute(f"EXPLAIN ({how}FORMAT TEXT) {asked}").fetchall()
+        told = connection.execute(f"EXPLAIN ({how}FORMAT JSON) {asked}").fetchall()
         nodes = list(_nodes(told[0][0][0]["Plan"]))
         scanned = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
-        asked = "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND reltuples >= %s"
-        large = {name for (name,) in connection.execute(asked, [list(scanned), MANY_ROWS])}
+        sizes = "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND reltuples >= %s"
+        large = {name for (name,) in connection.execute(sizes, [list(scanned), MANY_ROWS])}
         connection.rollback()
     rows = max(int(node.get("Actual Rows", 0) * node.get("Actual Loops", 1)) for node in nodes)
     return Plan(

@@ -41,7 +41,7 @@ def test_log_is_counted_by_shape_and_by_program() -> None:
     }
     assert log.per_cycle(2) == {"statements": 1.5, "of_transactions": 0.5}
     inserted = log.statements["INSERT INTO b\nVALUES ($1, $2)"]
-    assert inserted.sample == "INSERT INTO b\nVALUES ('it''s', NULL)"
+    assert inserted.bound == ("'it''s'", "NULL")
 
 
 def test_log_of_the_opening_is_taken_off() -> None:

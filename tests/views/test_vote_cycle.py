@@ -198,10 +198,10 @@ def fill(round_: Round) -> None:
         cursor.execute("ANALYZE")
 
 
-def list_scans(statement: str) -> set[str]:
+def list_scans(statement: str, how: str = "") -> set[str]:
     """List the tables that a statement reads from one end to the other."""
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        cursor.execute(f"EXPLAIN ({how}FORMAT JSON) {statement}")
         plan = cursor.fetchone()[0]
     plan = json.loads(plan) if isinstance(plan, str) else plan
     found, nodes = set(), [plan[0]["Plan"]]
@@ -233,3 +233,16 @@ def test_no_statement_of_a_vote_reads_a_growing_table_through() -> None:
     volunteer.vote()
     for statement in statements_of(volunteer):
         assert not list_scans(statement) & GROWING, statement
+    prepared = list_prepared()
+    assert len(prepared) >= MOST_STATEMENTS - 2
+    for statement in prepared:
+        assert not list_scans(statement, "GENERIC_PLAN, ") & GROWING, statement
+
+
+def list_prepared() -> list[str]:
+    """List what the connection keeps prepared, each with one plan for whatever values."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW plan_cache_mode")
+        assert cursor.fetchone() == ("force_generic_plan",)
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        return [statement for (statement,) in cursor.fetchall()]

@@ -21,7 +21,7 @@ from annotate.models import (
 from annotate.models.comparisons import Outcome, Purpose
 from annotate.ranking.arrays import BoolArray
 from annotate.ranking.pairing import Drawn, Policy, draw_pair
-from annotate.services import checks, errors, matching, texts
+from annotate.services import checks, counted, errors, matches, matching, texts
 from annotate.services.fields import Field, read_field
 from annotate.services.languages import language_name
 from annotate.services.ledger import hold_end
@@ -232,15 +232,24 @@ def _take(
         the run asks for, until all of these candidates' have been.
     """
     enough, without = now.decision.votes_per_pair, set[tuple[int, int]]()
-    at_once = False
+    read_within_s = matches.FRESH_S
     while True:
         chosen = texts.choose_two(
-            now, two, field, annotator, avoid=avoid, without=without, rng=rng, at_once=at_once
+            now,
+            two,
+            field,
+            annotator,
+            avoid=avoid,
+            without=without,
+            rng=rng,
+            read_within_s=read_within_s,
         )
         if chosen is None:
             return None, None
-        if chosen.n_met >= enough and not at_once:  # unless some have become free again
-            at_once = True
+        # All have been given as often as asked, unless some have become free again.
+        is_behind = chosen.age_s >= counted.ANEW_S and read_within_s > counted.ANEW_S
+        if chosen.n_met >= enough and is_behind:
+            read_within_s = counted.ANEW_S
             continue
         pair = texts.take_two(chosen.a, chosen.b, waits=len(without) >= MOST_PASSED_OVER)
         if pair is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from annotate.models import Comparison
 from annotate.ranking.arrays import BoolArray, IntArray
 from annotate.services.memory import Recent
 from annotate.services.pairing import Cell
@@ -69,9 +70,9 @@ class Matches:
         self._lock = threading.Lock()
 
     @property
-    def is_fresh(self) -> bool:
-        """Tell whether what is not settled was read so lately that it need not be read again."""
-        return time.monotonic() - self._read_at < FRESH_S
+    def age_s(self) -> float:
+        """Tell how long ago what is not settled was read."""
+        return time.monotonic() - self._read_at
 
     @property
     def is_old(self) -> bool:
@@ -122,6 +123,6 @@ def note(key: Key, comparison: int, first: int, second: int) -> None:
         kept.add(comparison, complex(first, second))
 
 
-def forget(key: Key) -> None:
-    """Have all be read again that was drawn: somebody was given two that seemed free."""
-    _kept.forget(key)
+def forget(comparison: Comparison) -> None:
+    """Have all be read again of its candidates: another was given its two, or it is free again."""
+    _kept.forget((comparison.round_id, comparison.candidate_a_id, comparison.candidate_b_id))

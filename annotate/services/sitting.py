@@ -142,7 +142,7 @@ class Sitting:
                 line.append(drawn)
                 return drawn
             # Others have been given it since, as many as may be: another is drawn.
-            matches.forget((drawn.round_id, drawn.candidate_a_id, drawn.candidate_b_id))
+            matches.forget(drawn)
 
     @cached_property
     def _waiting(self) -> list[Comparison]:

@@ -58,11 +58,12 @@ class Texts:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Two completions, and how often they have met."""
+    """Two completions, how often they have met, and how long ago that was read."""
 
     a: int
     b: int
     n_met: int
+    age_s: float
 
 
 _PAIR = Parts(
@@ -92,14 +93,12 @@ FROM annotate_completion AS completion
   JOIN annotate_prompt AS prompt ON prompt.id = completion.prompt_id
 WHERE completion.candidate_id = %(candidate)s
 ORDER BY completion.prompt_id, completion.id"""
-# The number is in a query of its own, for a value would tell PostgreSQL that few rows are newer, so
-# that it looks through all of them.
 _READ_MET = f"""
 SELECT comparison.id, comparison.completion_a_id, comparison.completion_b_id,
   comparison.answered_at IS NOT NULL, comparison.created_at
 FROM (
   SELECT * FROM annotate_comparison WHERE round_id = %(round)s AND candidate_a_id = %(a)s
-  AND candidate_b_id = %(b)s AND id > (SELECT %(through)s::bigint)
+  AND candidate_b_id = %(b)s AND id > %(through)s
   UNION ALL
   SELECT * FROM annotate_comparison WHERE id = ANY (%(open)s::bigint[])
 ) AS comparison
@@ -116,7 +115,7 @@ def choose_two(
     avoid: int | None,
     without: set[tuple[int, int]],
     rng: np.random.Generator,
-    at_once: bool = False,
+    read_within_s: float = matches.FRESH_S,
 ) -> Chosen | None:
     """Choose two completions of two candidates that the annotator has not seen and can read.
 
@@ -129,12 +128,12 @@ def choose_two(
         two: the candidates, the lower id first.
         avoid: id of a prompt that is not to be shown; None where any may be.
         without: pairs of completions that are not to be given.
-        at_once: by what the database has at this moment of how often they have met.
+        read_within_s: how old it may be what is known of others, of how often they have met.
 
     Returns:
         None where nothing is left.
     """
-    of_two = _match(now, two, field, at_once=at_once)
+    of_two = _match(now, two, field, read_within_s)
     fit = of_two.may_meet
     is_read = np.array([is_read_by(annotator, tag) for tag, _category in of_two.cells], np.bool_)
     if not is_read.all():
@@ -156,7 +155,7 @@ def choose_two(
         left = left[key[left] == key[left].min()]
     row = left[rng.integers(len(left))]
     code = of_two.codes[row]
-    return Chosen(int(code.real), int(code.imag), int(n[row]))
+    return Chosen(int(code.real), int(code.imag), int(n[row]), of_two.age_s)
 
 
 def take_two(a: int, b: int, *, waits: bool) -> tuple[Completion, Completion] | None:
@@ -230,7 +229,7 @@ def _sum_up(of: IntArray, n: IntArray) -> IntArray:
     return np.asarray(np.bincount(of, weights=n)[of])
 
 
-def _match(now: RoundNow, two: tuple[int, int], field: Field, *, at_once: bool) -> Matches:
+def _match(now: RoundNow, two: tuple[int, int], field: Field, read_within_s: float) -> Matches:
     """Give what two candidates can be compared on, from memory where it is of today's texts."""
     key = (now.round.pk, *two)
     n_texts = field.n_texts[two[0]], field.n_texts[two[1]]
@@ -242,7 +241,7 @@ def _match(now: RoundNow, two: tuple[int, int], field: Field, *, at_once: bool) 
         or known.is_old
     ):
         known = _match_texts(now, two, n_texts)
-    elif known.is_fresh and not at_once:
+    elif known.age_s < read_within_s:
         return known
     read = _read_met(now, two, known)
     matches.keep(key, read)

@@ -24,7 +24,17 @@ from annotate.models import (
 )
 from annotate.models.comparisons import Side, SkipReason
 from annotate.models.votes import VoteQuerySet
-from annotate.services import ballots, drawing, errors, estimating, ledger, pairing, turns, waiting
+from annotate.services import (
+    ballots,
+    drawing,
+    errors,
+    estimating,
+    ledger,
+    matches,
+    pairing,
+    turns,
+    waiting,
+)
 from annotate.services.sitting import sit_down
 
 CHOICES = ballots.CHOICES
@@ -343,6 +353,7 @@ def _skip(comparison: Comparison, reason: str) -> None:
     comparison.skip_reason = reason
     comparison.save(update_fields=["skipped_at", "skip_reason"])
     waiting.show_next(comparison)
+    matches.forget(comparison)
 
 
 def _take_back(votes: VoteQuerySet, *, by_id: int | None) -> int:

@@ -229,6 +229,20 @@ def test_a_pair_that_was_skipped_is_given_before_any_is_given_twice() -> None:
     assert again.prompt == drawn[1].prompt
 
 
+def test_a_pair_that_was_skipped_elsewhere_comes_first_half_a_minute_later(
+    clock: list[float],
+) -> None:
+    round_ = make.make_open_round(n_prompts=3)
+    drawn = [lease(round_, make.make_annotator()) for _pair in range(3)]
+    assert lease(round_, make.make_annotator())  # given twice, by what was read just now
+    free = drawn[1].prompt
+    Comparison.objects.filter(round=round_, prompt=free).update(
+        skipped_at=timezone.now(), skip_reason="cannot_judge"
+    )
+    clock[0] += counted.ANEW_S
+    assert lease(round_, make.make_annotator()).prompt == free
+
+
 def test_the_end_of_a_round_is_met_though_others_draw_unheard_of() -> None:
     round_ = make.make_open_round(n_prompts=20, votes_wanted=5)
     assert field_of(round_).n_taken == 0
@@ -243,21 +257,21 @@ def test_what_is_known_of_two_candidates_is_read_again_now_and_then(clock: list[
     now = pairing.look_at(round_)
     a, b = now.candidates
     field = field_of(round_)
-    known = texts._match(now, (a, b), field, at_once=False)
+    known = texts._match(now, (a, b), field, matches.FRESH_S)
     given = give_elsewhere(round_, 2)
-    assert texts._match(now, (a, b), field, at_once=False) is known
+    assert texts._match(now, (a, b), field, matches.FRESH_S) is known
     matches.note((round_.pk, a, b), given[0].pk, given[0].completion_a_id, given[0].completion_b_id)
     assert known.n.sum() == 1
     clock[0] += matches.FRESH_S
-    read = texts._match(now, (a, b), field, at_once=False)
+    read = texts._match(now, (a, b), field, matches.FRESH_S)
     assert (read is known, read.n.sum()) == (False, 2)
     Comparison.objects.update(answered_at=timezone.now(), created_at=timezone.now() - HOUR)
-    settled = texts._match(now, (a, b), field, at_once=True)
+    settled = texts._match(now, (a, b), field, 0.0)
     assert (settled.settled.sum(), settled.open, settled.n.sum()) == (2, (), 2)
     Comparison.objects.filter(pk=given[0].pk).update(answered_at=None, dropped_at=timezone.now())
-    assert texts._match(now, (a, b), field, at_once=True).n.sum() == 2
+    assert texts._match(now, (a, b), field, 0.0).n.sum() == 2
     clock[0] += matches.ANEW_S
-    assert texts._match(now, (a, b), field, at_once=False).n.sum() == 1
+    assert texts._match(now, (a, b), field, matches.FRESH_S).n.sum() == 1
 
 
 @pytest.mark.django_db(transaction=True)

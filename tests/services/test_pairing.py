@@ -122,7 +122,7 @@ def test_whatever_happens_between_looks_every_meeting_is_counted_once(seed: int)
         for (a, b), n in met.items():
             two = now.candidates.index(a), now.candidates.index(b)
             assert field.met[two] == n
-            assert texts._match(now, (a, b), field, at_once=True).n.sum() == n
+            assert texts._match(now, (a, b), field, 0.0).n.sum() == n
         assert field.n_taken == met.total()
 
 

@@ -288,7 +288,8 @@ def test_a_cycle_of_votes_asks_as_often_of_the_database_with_many_rows(
     ahead = lease_after(current)
     assert count_queries(lambda: judge(current)) == 6
     assert count_queries(lambda: lease(round_, annotator)) == 5
-    assert count_queries(lambda: lease_after(ahead)) == 9
+    # One more where its two candidates come for the first time.
+    assert count_queries(lambda: lease_after(ahead)) in (8, 9)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,7 +1,7 @@
 """How long a text will be on the screen, so that a page can fold it before it is drawn."""
 
 import unicodedata
-from functools import cache
+from functools import lru_cache
 
 COLUMNS = 84  # of a reply's column on a desk; a wide character takes two
 MAX_COUNTED = 2_000  # beyond so many lines' worth of text the rest is not looked at
@@ -23,6 +23,6 @@ def _columns(line: str) -> int:
     return sum(map(_width, line))
 
 
-@cache
+@lru_cache(maxsize=20_000)  # hostile texts know a million signs
 def _width(sign: str) -> int:
     return 2 if unicodedata.east_asian_width(sign) in "WF" else 1

@@ -65,7 +65,8 @@ def reaches_out(page: Page) -> bool:
     return wide
 
 
-@pytest.mark.parametrize("language", ["en", pytest.param("ja", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "ja"])
 def test_no_page_scrolls_sideways_at_400_percent(
     language: str, open_as: Open, transactional_db: None
 ) -> None:
@@ -91,7 +92,8 @@ def test_verdict_leaves_room_to_read_at_400_percent(
     assert stuck <= 128  # half of it
 
 
-@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
 def test_wider_text_is_neither_cut_nor_bursts_its_button(
     width: int, open_as: Open, transactional_db: None
 ) -> None:

@@ -135,6 +135,7 @@ def test_the_widest_has_the_largest_total_variance_and_the_first_of_equals() -> 
     assert find_widest([own, same, uneven]) is uneven
 
 
+@pytest.mark.slow
 def test_prompts_that_correlate_votes_widen_intervals_until_they_cover() -> None:
     world = replace(FLAT, prompt_sd=1.0, n_prompts=12)
     truth = world.true_strengths()

@@ -243,6 +243,7 @@ def looks_held(world: World, truth: FloatArray, seed: int) -> FloatArray:
     return np.asarray(held.mean(axis=1))
 
 
+@pytest.mark.slow
 def test_who_looks_often_is_misled_by_fixed_intervals_and_not_by_those_of_every_moment() -> None:
     world = World(tuple(np.linspace(0.8, -0.8, 6)), n_annotators=20, taste=0.6)
     truth = world.true_strengths()

@@ -1,6 +1,5 @@
 """What the production server loads."""
 
-import gc
 import os
 import signal
 import sys
@@ -13,9 +12,6 @@ from django.urls import get_resolver
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotate.settings")
 os.environ.setdefault("LOG_LEVEL", "INFO")  # a line for every request
 
-# A page is made of thousands of small objects, nearly all of which go by themselves. Python looks
-# for the others after every 700 that were made and are there still: a dozen times a page.
-COLLECT_AFTER = 50_000
 LOOK_EVERY_S = 0.5
 GRACE_S = 10
 
@@ -32,16 +28,8 @@ def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def collect_seldom() -> None:
-    """Look for objects that hold each other after more were made, and never at what was loaded."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
-
-
 application = get_wsgi_application()
 
 if "granian" in sys.modules:
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
     _all_views = get_resolver().url_patterns  # loaded now, not by the first who asks for a page
-    collect_seldom()

@@ -24,7 +24,7 @@ from annotate.models import Annotator, Comparison
 from annotate.models.comparisons import Purpose
 from annotate.ranking.pairing import Counts
 from annotate.services import matches
-from annotate.services.joined import HIDES, ask, ask_anew
+from annotate.services.joined import HIDES, ask, ask_unprepared
 from annotate.services.memory import Recent
 from annotate.services.pairing import (
     ROUNDS_KEPT,
@@ -180,7 +180,7 @@ class Counted:
             "open": open_,
             "at": at,
         }
-        rows = ask_anew(_READ_DRAWN.format(taken=TAKEN_BY_PEOPLE), asked)
+        rows = ask_unprepared(_READ_DRAWN.format(taken=TAKEN_BY_PEOPLE), asked)
         newest, self._stock = _read_stock(tuple(self.place), self._stock)
         self.add(row[:-1] for row in rows)
         self._settle(newest, read_at)
@@ -239,7 +239,7 @@ def count_judged(now: RoundNow, judge: Annotator) -> tuple[Counts, Counts, Count
     met = np.zeros((len(place), len(place)), dtype=np.int32)
     cells: Counter[Cell] = Counter()
     asked = {"round": now.round.pk, "judge": judge.pk, "settled": 0, "open": []}
-    for _pk, a, b, _first, _second, language, category, _at in ask_anew(
+    for _pk, a, b, _first, _second, language, category, _at in ask_unprepared(
         _READ_DRAWN.format(taken=_BY_JUDGE), asked
     ):
         if a in place and b in place:

@@ -96,7 +96,7 @@ def ask(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return rows
 
 
-def ask_anew(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def ask_unprepared(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement that is planned for its values: with a plan for any it would read too much.
 
     As all of Django's are, it is planned each time, and not prepared.

@@ -115,7 +115,7 @@ def choose_two(
     avoid: int | None,
     without: set[tuple[int, int]],
     rng: np.random.Generator,
-    read_within_s: float = matches.FRESH_S,
+    read_within_s: float,
 ) -> Chosen | None:
     """Choose two completions of two candidates that the annotator has not seen and can read.
 

@@ -28,8 +28,8 @@ def end_with(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-application = get_wsgi_application()
-
 if "granian" in sys.modules:
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
-    _all_views = get_resolver().url_patterns  # loaded now, not by the first who asks for a page
+
+application = get_wsgi_application()
+_views = get_resolver().url_patterns  # loaded now, not by the first who asks for a page

@@ -1,6 +1,7 @@
 """Every state of the rating page is for everybody: axe-core looks at each."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,7 +10,7 @@ from annotate.models import ReasonTag
 from tests import factories as make
 from tests.browser.conftest import Open
 from tests.browser.rating import address_of, make_pairs, settle
-from tests.browser.test_accessibility import LOOKS, list_faults
+from tests.browser.test_accessibility import CROSSED, OTHERS, list_faults
 
 
 def open_menu(number: int) -> Callable[[Page], None]:
@@ -54,9 +55,10 @@ STATES = {
 }
 
 
+@pytest.mark.parametrize("looks", [CROSSED, pytest.param(OTHERS, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("state", STATES)
 def test_state_of_the_rating_page_is_for_everybody(
-    state: str, open_as: Open, transactional_db: None
+    state: str, looks: list[dict[str, Any]], open_as: Open, transactional_db: None
 ) -> None:
     user = make.make_user()
     rules = {"offers_comment": True, "asks_degree": True}
@@ -66,5 +68,5 @@ def test_state_of_the_rating_page_is_for_everybody(
     page = open_as(user, address_of(round_), reduced_motion="reduce")
     settle(page)
     STATES[state](page)
-    faults = [f"{look}: {fault}" for look in LOOKS for fault in list_faults(page, **look)]
+    faults = [f"{look}: {fault}" for look in looks for fault in list_faults(page, **look)]
     assert faults == []

@@ -97,6 +97,7 @@ def test_words_of_a_pattern_are_in_every_text_that_it_matches() -> None:
     assert makers._UNKNOWN[2].words == tuple(me[1].lower().split("|"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["shisa", "llmfao"])
 def test_real_texts_are_read_as_by_every_rule(form: str, real_data: Path) -> None:
     if form == "shisa":

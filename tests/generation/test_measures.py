@@ -195,6 +195,7 @@ def test_a_language_that_nobody_listed_has_no_leakage() -> None:
     assert measure("どれでもgood", language="xx").leakage == 0
 
 
+@pytest.mark.slow
 def test_leakage_of_the_real_grid_rises_with_temperature(real_data: Path) -> None:
     """Of Shisa's six models more replies leak at temperature 1 than at 0.1, in both languages."""
     leaking: dict[tuple[str, str], list[bool]] = {}

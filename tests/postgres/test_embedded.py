@@ -113,6 +113,7 @@ def test_threads_that_connect_at_one_moment_all_get_a_connection(home: Path) -> 
     assert (ended.stderr, ended.stdout.split()) == ("", ["there"] * 8)
 
 
+@pytest.mark.slow
 def test_the_server_stays_for_a_process_that_still_uses_it(home: Path) -> None:
     other = program("PromptSet.objects.create(slug='visitor')")
     ended = run(
@@ -129,6 +130,7 @@ def test_the_server_stays_for_a_process_that_still_uses_it(home: Path) -> None:
     assert postmaster(home) is None
 
 
+@pytest.mark.slow
 def test_the_server_does_not_stay_for_a_process_that_was_killed(home: Path) -> None:
     killed = program(
         "import signal",
@@ -147,6 +149,7 @@ def test_the_server_does_not_stay_for_a_process_that_was_killed(home: Path) -> N
     assert postmaster(home) is None
 
 
+@pytest.mark.slow
 def test_the_server_does_not_stay_for_a_process_of_multiprocessing(home: Path) -> None:
     """The web server's processes are such: they end without what atexit holds."""
     ended = run(
@@ -164,6 +167,7 @@ def test_the_server_does_not_stay_for_a_process_of_multiprocessing(home: Path) -
     assert postmaster(home) is None
 
 
+@pytest.mark.slow
 def test_a_server_that_somebody_else_started_again_is_stopped_by_the_last(home: Path) -> None:
     """Who began with the one that was killed knows no other until it looks."""
     other = program("print(connection.cursor().execute('SELECT 1').fetchone(), flush=True)")

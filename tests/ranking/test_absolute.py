@@ -63,6 +63,7 @@ def test_scores_that_could_not_be_read_are_counted_and_count_nowhere() -> None:
     assert (nothing.mean, nothing.low, nothing.n_questions, nothing.n_unread) == (None, None, 0, 1)
 
 
+@pytest.mark.slow
 def test_interval_holds_the_mean_of_all_questions_as_often_as_it_says() -> None:
     rng = np.random.default_rng(5)
     held = 0

@@ -111,6 +111,7 @@ def test_lisa_moves_the_layers_drawn_and_no_other(embeddings: bool, tmp_path: Pa
     assert all(parameter.requires_grad for parameter in trainer.model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [4, 6])
 def test_lisa_resumed_gives_the_same_weights_to_the_bit(step: int, tmp_path: Path) -> None:
     """In the middle of a period, and where one has just ended and the next has not begun."""

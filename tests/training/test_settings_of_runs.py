@@ -102,6 +102,7 @@ def test_robust_without_votes_asks_for_the_share(tiny_model: Path, tmp_path: Pat
         train(tiny_model, tmp_path, loss_type=("robust",))
 
 
+@pytest.mark.slow
 def test_a_pair_of_no_weight_teaches_nothing(tiny_model: Path, tmp_path: Path) -> None:
     """Half the pairs say the opposite and weigh nothing: only the others are learned."""
     pairs = []
@@ -128,6 +129,7 @@ def test_a_share_of_the_prompts_is_set_aside(tiny_model: Path, tmp_path: Path) -
     assert any("eval_loss" in row for row in rows)
 
 
+@pytest.mark.slow
 def test_the_reference_is_computed_once_and_kept(tiny_model: Path, tmp_path: Path) -> None:
     cache = tmp_path / "reference"
     first = train(tiny_model, tmp_path / "first", reference_cache=str(cache))
@@ -141,6 +143,7 @@ def test_the_reference_is_computed_once_and_kept(tiny_model: Path, tmp_path: Pat
     assert len(list(cache.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_reference_of_other_arithmetic_is_not_taken_for_this_one(
     tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -44,7 +44,6 @@ AUDIT = """() => {
         pytest.param("ja", BY_TURNS[::-1], marks=pytest.mark.slow),
         pytest.param("ja", [OTHERS], marks=pytest.mark.slow),
         pytest.param("en", [CROSSED], marks=pytest.mark.slow),
-        pytest.param("en", [OTHERS], marks=pytest.mark.slow),
     ],
 )
 def test_every_page_is_for_everybody(

@@ -100,15 +100,20 @@ class Field:
 ANNOTATORS_KEPT = 256
 _seen: Recent[tuple[int, int], Seen] = Recent(ANNOTATORS_KEPT)
 
-# What the annotator was given since it was last asked, one by one.
+# What the annotator was given since it was last asked, one by one. Each round by itself (OFFSET
+# keeps it so): there is an index for just that, and by another PostgreSQL would read all that they
+# were ever given, where it believes that to be little.
 _READ_GIVEN = """
 SELECT comparison.id, comparison.candidate_a_id, comparison.candidate_b_id, prompt.language,
   comparison.purpose, comparison.completion_a_id, comparison.completion_b_id,
   comparison.prompt_id, comparison.round_id
-FROM annotate_comparison AS comparison
+FROM annotate_round AS its
+  CROSS JOIN LATERAL (
+    SELECT * FROM annotate_comparison
+    WHERE annotator_id = %(annotator)s AND round_id = its.id AND id > %(through)s OFFSET 0
+  ) AS comparison
   JOIN annotate_prompt AS prompt ON prompt.id = comparison.prompt_id
-WHERE comparison.annotator_id = %(annotator)s AND comparison.id > %(through)s
-  AND comparison.round_id = ANY (ARRAY(SELECT id FROM annotate_round WHERE run_id = %(run)s))
+WHERE its.run_id = %(run)s
 ORDER BY comparison.id"""
 
 

@@ -47,6 +47,8 @@ _PLACE = Parts(
     Columns(Completion, "a", without=BESIDE_THE_REPLIES),
     Columns(Completion, "b", without=BESIDE_THE_REPLIES),
 )
+# The round is looked at in the rows of the line, which are few: as a condition of an index it would
+# lead PostgreSQL, where it believes these to be few, to the one of all that they were ever given.
 # Texts are found for each comparison by itself (OFFSET keeps it so): a plan that was made while the
 # tables were empty, and kept, would join all of them.
 _LINE = f"""
@@ -74,7 +76,7 @@ WHERE comparison.id = ANY (ARRAY(
   UNION
   SELECT waiting.id FROM annotate_comparison AS waiting
   WHERE waiting.annotator_id = %(annotator)s AND waiting.answered_at IS NULL
-  AND waiting.skipped_at IS NULL AND waiting.dropped_at IS NULL AND waiting.round_id = COALESCE(
+  AND waiting.skipped_at IS NULL AND waiting.dropped_at IS NULL AND waiting.round_id + 0 = COALESCE(
     (SELECT round_id FROM annotate_comparison WHERE token = %(token)s), %(round)s::bigint
   )
 ))

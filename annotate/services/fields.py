@@ -187,8 +187,10 @@ def _used_up(
     there_are = readable[readable > 0]
     if len(there_are) == 0 or seen.most < there_are.min():
         return []
+    languages = {language for _a, _b, language in seen.pairs}
+    read = {language for language in languages if is_read_by(annotator, language)}
     n_seen: Counter[tuple[int, int]] = Counter()
     for (a, b, language), n in seen.pairs.items():
-        if a in place and b in place and is_read_by(annotator, language):
+        if language in read and a in place and b in place:
             n_seen[place[a], place[b]] += n
     return [pair for pair, n in n_seen.items() if n >= readable[pair]]

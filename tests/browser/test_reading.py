@@ -263,18 +263,17 @@ def test_rendered_answers_pass_the_audit(view: str, open_as: Open, volunteer: Us
 BEYOND_CHROMIUM = "a hundred thousand marks on one letter"
 
 
-SOON = ("a line of a megabyte", "a hundred thousand turns of direction")
+# These are tried by `make test`, all others by `make test-slow`.
+AT_ONCE = ("a line of a megabyte", "a hundred thousand turns of direction")
 
 
+@pytest.mark.parametrize("view", ["plain", pytest.param("rendered", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
-    ("name", "text", "view"),
+    ("name", "text"),
     [
-        pytest.param(
-            *each, view, marks=[] if view == "plain" and each[0] in SOON else pytest.mark.slow
-        )
-        for each in HUGE
-        for view in ("plain", "rendered")
-        if each[0] != BEYOND_CHROMIUM
+        pytest.param(name, text, marks=() if name in AT_ONCE else pytest.mark.slow)
+        for name, text in HUGE
+        if name != BEYOND_CHROMIUM
     ],
 )
 def test_a_vote_can_be_cast_on_a_huge_text(

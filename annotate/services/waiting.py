@@ -47,8 +47,8 @@ _PLACE = Parts(
     Columns(Completion, "a", without=BESIDE_THE_REPLIES),
     Columns(Completion, "b", without=BESIDE_THE_REPLIES),
 )
-# The round is compared as a sum, which no index has, here and below: where PostgreSQL believes that
-# an annotator has few comparisons, it would read them all by it, not those that wait, or today's.
+# The round is compared as a sum, which no index has: where PostgreSQL believes that an annotator
+# has few comparisons, it would take the index of them all by it, and not that of those that wait.
 # Texts are found for each comparison by itself (OFFSET keeps it so): a plan that was made while the
 # tables were empty, and kept, would join all of them.
 _LINE = f"""
@@ -83,7 +83,7 @@ WHERE comparison.id = ANY (ARRAY(
 ORDER BY comparison.id"""  # noqa: S608 - only names and constants of our own go in
 _JUDGED_SINCE = f"""(
     SELECT count(*) FROM annotate_comparison AS judged
-    JOIN annotate_round AS its ON its.id = judged.round_id + 0
+    JOIN annotate_round AS its ON its.id = judged.round_id
     WHERE judged.annotator_id = %(annotator)s AND judged.answered_at >= %(since)s
     AND judged.answered_at IS NOT NULL
     AND judged.purpose <> '{Purpose.PRACTICE}' AND its.run_id = %(run)s
